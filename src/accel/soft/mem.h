@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/*
+ * Guest loads and stores, as executors use them. Each returns true, or false
+ * after the exception was taken (or the access left as an MMIO exit): then the
+ * executor returns NULL at once, having changed no register.
+ *
+ * On a hit they are one compare and one host access. Accesses aligned to their
+ * size (up to 8 bytes) are single-copy atomic.
+ */
+
+#include <string.h>
+
+#include "accel/soft/mmu.h"
+
+/* The slow way of all below: `bytes` (1..64, or DC ZVA's block) at va, made of
+   elements of `elem` bytes, each checked and, on a device, accessed by itself.
+   All bytes are translated before any is written. `acc` as in mmu.h. */
+bool mem_read_slow(struct cpu *cpu, const struct insn *i, uint64_t va,
+                   void *buf, unsigned bytes, unsigned elem, unsigned acc);
+bool mem_write_slow(struct cpu *cpu, const struct insn *i, uint64_t va,
+                    const void *buf, unsigned bytes, unsigned elem,
+                    unsigned acc);
+
+/* For atomics and exclusives: the host address of `bytes` (1, 2, 4, 8, 16) at
+   va, aligned, after all checks; NULL as false above (atomics on devices take
+   a data abort: unsupported atomic access). acc: ACC_READ, ACC_WRITE or
+   ACC_ATOMIC, ACC_UNPRIV. *pa is set when it is not NULL. */
+void *mem_atomic_slow(struct cpu *cpu, const struct insn *i, uint64_t va,
+                      unsigned bytes, unsigned acc, gpa_t *pa);
+
+static inline const struct tlb_entry *tlb_r(const struct tlb *tlb, uint64_t va)
+{
+    return &tlb->r[va >> 12 & (TLB_ENTRIES - 1)];
+}
+
+static inline const struct tlb_entry *tlb_w(const struct tlb *tlb, uint64_t va)
+{
+    return &tlb->w[va >> 12 & (TLB_ENTRIES - 1)];
+}
+
+/* `bytes` in elements of `elem`; both constants at every call, acc 0 or
+   ACC_UNPRIV. Alignment is checked in the slow path, which unaligned accesses
+   reach only by page crossing: SCTLR_EL1.A == 1 keeps the TLB empty. */
+static inline bool mem_read(struct cpu *cpu, const struct insn *i, uint64_t va,
+                            void *buf, unsigned bytes, unsigned elem,
+                            unsigned acc)
+{
+    const struct tlb_entry *e =
+        tlb_r(acc & ACC_UNPRIV ? cpu->tlb_unpriv : cpu->tlb, va);
+    uint64_t off = e->key ^ va;
+
+    if (unlikely(off > 4096 - bytes))
+        return mem_read_slow(cpu, i, va, buf, bytes, elem, acc);
+    memcpy(buf, e->host + off, bytes);
+    return true;
+}
+
+static inline bool mem_write(struct cpu *cpu, const struct insn *i, uint64_t va,
+                             const void *buf, unsigned bytes, unsigned elem,
+                             unsigned acc)
+{
+    const struct tlb_entry *e =
+        tlb_w(acc & ACC_UNPRIV ? cpu->tlb_unpriv : cpu->tlb, va);
+    uint64_t off = e->key ^ va;
+
+    if (unlikely(off > 4096 - bytes))
+        return mem_write_slow(cpu, i, va, buf, bytes, elem, acc);
+    memcpy(e->host + off, buf, bytes);
+    return true;
+}
+
+#define MEM_DEFINE(bits)                                                       \
+    static inline bool mem_ld##bits(struct cpu *cpu, const struct insn *i,     \
+                                    uint64_t va, uint##bits##_t *out)          \
+    {                                                                          \
+        return mem_read(cpu, i, va, out, bits / 8, bits / 8, ACC_READ);        \
+    }                                                                          \
+    static inline bool mem_st##bits(struct cpu *cpu, const struct insn *i,     \
+                                    uint64_t va, uint##bits##_t value)         \
+    {                                                                          \
+        return mem_write(cpu, i, va, &value, bits / 8, bits / 8, ACC_WRITE);   \
+    }
+MEM_DEFINE(8)
+MEM_DEFINE(16)
+MEM_DEFINE(32)
+MEM_DEFINE(64)
+#undef MEM_DEFINE

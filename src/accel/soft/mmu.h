@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/*
+ * VMSAv8-64 stage 1 at EL1&0: table walks, the TLBs, and their invalidation.
+ *
+ * A TLB is two direct-mapped arrays, reads and writes, of {key, host page}. An
+ * access hits when key XOR va <= 4096 - size, which tests page, permission and
+ * page crossing at once. Only plain RAM pages are entered: device pages,
+ * watched pages, pages not yet marked dirty while tracking (writes), pages
+ * that PAN forbids, always go the slow way.
+ *
+ * A CPU has one TLB for privileged accesses and TLB_BANKS for unprivileged
+ * ones, keyed by ASID and TTBR0, so that a context switch moves a pointer.
+ */
+
+#include "accel/soft/cpu.h"
+
+enum { TLB_BITS = 10, TLB_ENTRIES = 1 << TLB_BITS, TLB_BANKS = 16 };
+#define TLB_EMPTY (~0ull)
+
+struct tlb_entry {
+    uint64_t key;  /* VA of the page, tag bits and all; or TLB_EMPTY */
+    uint8_t *host; /* address of the page's first byte */
+};
+
+struct tlb {
+    struct tlb_entry r[TLB_ENTRIES];
+    struct tlb_entry w[TLB_ENTRIES];
+
+    /* Changes whenever a mapping seen through this TLB may have changed: the
+       jump caches of the interpreter compare it. Never 0, never reused on one
+       CPU. */
+    uint32_t tag;
+};
+
+enum mem_access {
+    ACC_READ = 0,
+    ACC_WRITE = 1,
+    ACC_EXEC = 2,
+    ACC_UNPRIV = 4,  /* LDTR, STTR: as if at EL0 */
+    ACC_ALIGNED = 8, /* exclusive, atomic, acquire or release: must be aligned
+                        to its size, whatever SCTLR_EL1.A says */
+    ACC_CACHE = 16,  /* cache maintenance by VA: ISS.CM */
+    ACC_ATOMIC = 32  /* read-modify-write: needs both permissions; an abort is
+                        reported as a write unless reading is what failed */
+};
+
+struct mmu_result {
+    gpa_t pa;
+    uint8_t *host;   /* the byte at pa, or NULL: not RAM */
+    uint32_t fsc;    /* 0 or the fault status code of the abort (bits 5:0) */
+    bool is_device;  /* MAIR says device: alignment is mandatory */
+    bool writable;   /* for fills of the write array */
+    uint8_t attr;    /* MAIR attribute byte */
+    uint8_t shareability;
+};
+
+struct mmu *mmu_new(struct cpu *cpu);
+void mmu_free(struct mmu *mmu);
+void mmu_reset(struct cpu *cpu);
+
+/* Walks the tables for one access at `va`, `acc` as above, as `el`. Updates the
+   access flag and dirty state where TCR_EL1.HA and HD say so. Never raises. */
+void mmu_translate(struct cpu *cpu, uint64_t va, unsigned acc, unsigned el,
+                   struct mmu_result *out);
+
+/* The physical address to fetch code from at va for the present EL, or false
+   after the instruction abort was taken. */
+bool mmu_fetch(struct cpu *cpu, uint64_t va, gpa_t *pa, const uint8_t **host);
+
+/* After SCTLR_EL1, TCR_EL1, TTBRn_EL1, MAIR_EL1, PAN or EL changed: choose
+   the banks, drop what no longer holds. */
+void mmu_context_changed(struct cpu *cpu);
+
+/* A write to a watchpoint or breakpoint register, MDSCR_EL1 or OSLAR_EL1. */
+void mmu_debug_changed(struct cpu *cpu);
+
+/* Every TLB of this CPU is emptied. */
+void mmu_flush_all(struct cpu *cpu);
+
+/* TLBI and its operand (Arm ARM C5.5): the key is SYSREG_KEY of the SYS
+   instruction. Inner- and outer-shareable forms are posted to the other CPUs
+   and waited for in mmu_sync. False: no such TLBI. */
+bool mmu_tlbi(struct cpu *cpu, unsigned key, uint64_t operand);
+
+/* IC IALLU, IALLUIS, IVAU: code may have changed. Posted like TLBI. */
+void mmu_code_changed_all(struct cpu *cpu, bool broadcast);
+void mmu_code_changed(struct cpu *cpu, gpa_t pa);
+
+/* DSB: returns when every running CPU has done what this one posted. Does the
+   own posted work while waiting. */
+void mmu_sync(struct cpu *cpu);
+
+/* Does the work others posted (attention says ATT_WORK, or before entering
+   guest code). */
+void mmu_do_work(struct cpu *cpu);
+
+/* AT S1E1R and friends: the value for PAR_EL1. key as for TLBI. */
+uint64_t mmu_at(struct cpu *cpu, unsigned key, uint64_t va);

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/*
+ * What squib needs of the operating system that libuv does not give: clocks,
+ * page geometry, reserved memory, random bytes and a wake-up word. Platform
+ * #if lives in this folder. Any thread may call any of it.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+uint64_t host_wall_s(void);  /* seconds since 1970 */
+uint64_t host_mono_ns(void); /* monotonic, never steps; ns */
+uint64_t host_thread_cpu_ns(void);
+uint64_t host_process_cpu_ns(void);
+uint64_t host_page_bytes(void);
+
+/* Cannot fail on a host that has booted; aborts otherwise. */
+void host_random(void *buf, size_t bytes);
+
+/* Address space that costs nothing until it is touched, zeroed, read and
+   write. NULL on failure, with the sentence in *e. */
+void *host_reserve(uint64_t bytes, struct err *e);
+void host_unreserve(void *p, uint64_t bytes);
+
+/* Gives the pages back to the host; they read as zero afterwards. Both
+   arguments are host page aligned. */
+int host_discard(void *p, uint64_t bytes);
+
+/*
+ * A thread that sleeps until somebody wakes it, or until a point in time. A
+ * wake that comes before the wait is not lost: the next wait returns at once.
+ */
+struct host_waker; /* owned by its maker */
+struct host_waker *host_waker_new(void); /* NULL: out of memory */
+void host_waker_free(struct host_waker *w);
+void host_waker_wake(struct host_waker *w); /* any thread; does not block */
+
+/* Sleeps until woken or host_mono_ns() >= deadline_ns (UINT64_MAX: never).
+   True if woken. Only the owner thread waits. */
+bool host_waker_wait(struct host_waker *w, uint64_t deadline_ns);

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Clocks, memory and random bytes, where POSIX hosts agree or nearly so. */
+
+#include "host/host.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifdef __APPLE__
+#include <stdlib.h>
+#else
+#include <sys/random.h>
+#endif
+
+#include "base/macros.h"
+
+#ifndef MAP_NORESERVE
+#define MAP_NORESERVE 0
+#endif
+
+static uint64_t clock_ns(clockid_t clock)
+{
+    struct timespec ts;
+
+    clock_gettime(clock, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t host_wall_s(void)
+{
+    return clock_ns(CLOCK_REALTIME) / 1000000000u;
+}
+
+uint64_t host_mono_ns(void)
+{
+    return clock_ns(CLOCK_MONOTONIC);
+}
+
+uint64_t host_thread_cpu_ns(void)
+{
+    return clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
+uint64_t host_process_cpu_ns(void)
+{
+    return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+uint64_t host_page_bytes(void)
+{
+    return (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+void host_random(void *buf, size_t bytes)
+{
+#ifdef __APPLE__
+    arc4random_buf(buf, bytes);
+#else
+    char *p = buf;
+
+    while (bytes) {
+        ssize_t n = getrandom(p, bytes, 0);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        check(n > 0);
+        p += n;
+        bytes -= (size_t)n;
+    }
+#endif
+}
+
+void *host_reserve(uint64_t bytes, struct err *e)
+{
+    void *p = MAP_FAILED;
+
+    errno = ENOMEM;
+    if (bytes <= SIZE_MAX)
+        p = mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED) {
+        int code = -errno;
+
+        err_set(e, code, "cannot reserve %llu MiB of address space: %s",
+                (unsigned long long)(bytes >> 20), strerror(-code));
+        return NULL;
+    }
+    return p;
+}
+
+void host_unreserve(void *p, uint64_t bytes)
+{
+    if (p)
+        munmap(p, (size_t)bytes);
+}
+
+int host_discard(void *p, uint64_t bytes)
+{
+    /* A fresh mapping in place: on Darwin MADV_DONTNEED would keep the data. */
+    void *again = mmap(p, (size_t)bytes, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
+                       -1, 0);
+
+    return again == MAP_FAILED ? -errno : 0;
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/*
+ * Guest memory, and the one door from a guest address to a host pointer.
+ *
+ * Regions are set up before the first vCPU runs and live until gmem_release.
+ * After that any thread may call gmem_at and the dirty functions.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+typedef uint64_t gpa_t; /* guest physical address */
+
+enum { GMEM_MAX_REGIONS = 16 };
+
+/* Addresses [base, base + bytes) are host[0 .. bytes). */
+struct gmem_region {
+    gpa_t base;
+    uint64_t bytes;
+    uint8_t *host;           /* owned; lazily backed */
+    _Atomic uint64_t *dirty; /* owned; one bit a tracking page; NULL: off */
+};
+
+struct gmem {
+    struct gmem_region regions[GMEM_MAX_REGIONS]; /* by base, no overlap */
+    unsigned num_regions;
+    unsigned track_shift; /* log2 of the tracking page */
+};
+
+/* An empty memory: release is allowed from here on, any number of times. */
+void gmem_init(struct gmem *mem);
+void gmem_release(struct gmem *mem);
+
+/* Reserves `bytes` of zeroed RAM at `base`, both multiples of the host page;
+   -EINVAL on overlap or wrap-around, -ENOMEM if the host will not give it. */
+int gmem_add(struct gmem *mem, gpa_t base, uint64_t bytes, struct err *e);
+
+/* The host address of [gpa, gpa + len), or NULL unless every byte of it is
+   RAM of one region. len 0: the address must still be inside or at the end. */
+void *gmem_at(const struct gmem *mem, gpa_t gpa, uint64_t len);
+
+/* Copy to or from the guest; false, and nothing copied, unless all is RAM. */
+bool gmem_read(const struct gmem *mem, gpa_t gpa, void *buf, uint64_t len);
+bool gmem_write(struct gmem *mem, gpa_t gpa, const void *buf, uint64_t len);
+
+/* Dirty tracking: `page_bytes` a power of two of at least 4 KiB (the seed's
+   tracking pages are 2 MiB and 16 KiB). Start clears, mark may come from any
+   thread at any time and does nothing while tracking is off. */
+int gmem_track_start(struct gmem *mem, uint64_t page_bytes, struct err *e);
+void gmem_track_stop(struct gmem *mem);
+void gmem_mark_dirty(struct gmem *mem, gpa_t gpa, uint64_t len);
+
+/* True if the tracking page that holds gpa was marked; clears its mark. */
+bool gmem_take_dirty(struct gmem *mem, gpa_t gpa);

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/*
+ * What a microVM shall be, before it exists: filled by the config file, by
+ * `squib run`, later by the API. Strings are owned by the config.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+enum { VM_MAX_VCPUS = 32, VM_CMDLINE_MAX = 2048 /* with its NUL */ };
+
+enum huge_pages { HUGE_NONE, HUGE_TRANSPARENT, HUGE_2M };
+
+struct vm_config {
+    char *kernel_path;
+    char *initrd_path; /* NULL: none */
+    char *boot_args;   /* NULL: Firecracker's default */
+    unsigned vcpu_count;
+    uint64_t mem_size_mib;
+    bool smt;
+    bool track_dirty_pages;
+    enum huge_pages huge_pages;
+    char *accel;    /* NULL: auto */
+    char *dump_fdt; /* NULL, or the file the device tree is written to */
+    bool boot_timer;
+};
+
+/* Firecracker's defaults: 1 vCPU, 128 MiB. */
+void vm_config_init(struct vm_config *cfg);
+void vm_config_release(struct vm_config *cfg); /* any number of times */
+
+/* Replaces an owned string by a copy of `value` (NULL: none); -ENOMEM. */
+int vm_config_set(char **field, const char *value);
