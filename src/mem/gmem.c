@@ -1,2 +1,292 @@
 // SPDX-License-Identifier: Apache-2.0
-typedef int gmem_placeholder;
+/* Guest memory: regions of reserved host memory, and bits for what changed. */
+
+#include "mem/gmem.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/heap.h"
+#include "base/macros.h"
+#include "host/host.h"
+
+enum { MIN_TRACK_SHIFT = 12, WORD_BITS = 64 };
+
+typedef _Atomic uint64_t dirty_word;
+
+void gmem_init(struct gmem *mem)
+{
+    *mem = (struct gmem){.num_regions = 0};
+}
+
+void gmem_release(struct gmem *mem)
+{
+    gmem_track_stop(mem);
+    for (unsigned n = 0; n < mem->num_regions; n++)
+        host_unreserve(mem->regions[n].host, mem->regions[n].bytes);
+    gmem_init(mem);
+}
+
+/* The words of a bitmap of one bit a tracking page, the last one in part. */
+static uint64_t dirty_words(uint64_t bytes, unsigned shift)
+{
+    uint64_t pages = ((bytes - 1) >> shift) + 1;
+
+    return (pages - 1) / WORD_BITS + 1;
+}
+
+static dirty_word *dirty_new(uint64_t bytes, unsigned shift, struct err *e)
+{
+    uint64_t words = dirty_words(bytes, shift);
+    dirty_word *dirty = NULL;
+
+    if (words <= SIZE_MAX / sizeof(*dirty))
+        dirty = heap_calloc((size_t)words, sizeof(*dirty));
+    if (!dirty)
+        err_set(e, -ENOMEM, "out of memory for the dirty bits of %llu MiB",
+                (unsigned long long)(bytes >> 20));
+    return dirty;
+}
+
+static int check_range(gpa_t base, uint64_t bytes, struct err *e)
+{
+    uint64_t page = host_page_bytes();
+    uint64_t end;
+
+    if (!bytes || base % page || bytes % page)
+        return err_set(e, -EINVAL,
+                       "a memory region of %#llx bytes at %#llx does not "
+                       "consist of whole host pages of %llu bytes",
+                       (unsigned long long)bytes, (unsigned long long)base,
+                       (unsigned long long)page);
+    if (__builtin_add_overflow(base, bytes, &end))
+        return err_set(e, -EINVAL,
+                       "a memory region of %#llx bytes at %#llx wraps around "
+                       "the end of the address space",
+                       (unsigned long long)bytes, (unsigned long long)base);
+    return 0;
+}
+
+/* Where the new region belongs in the table, or an error. */
+static int find_place(const struct gmem *mem, gpa_t base, uint64_t bytes,
+                      struct err *e)
+{
+    unsigned n = 0;
+
+    if (mem->num_regions == GMEM_MAX_REGIONS)
+        return err_set(e, -ENOSPC, "there are already %d memory regions",
+                       GMEM_MAX_REGIONS);
+    while (n < mem->num_regions && mem->regions[n].base < base)
+        n++;
+    if ((n && base - mem->regions[n - 1].base < mem->regions[n - 1].bytes) ||
+        (n < mem->num_regions && mem->regions[n].base - base < bytes))
+        return err_set(e, -EINVAL,
+                       "a memory region of %#llx bytes at %#llx overlaps "
+                       "another one",
+                       (unsigned long long)bytes, (unsigned long long)base);
+    return (int)n;
+}
+
+int gmem_add(struct gmem *mem, gpa_t base, uint64_t bytes, struct err *e)
+{
+    struct gmem_region r = {.base = base, .bytes = bytes};
+    int ret = check_range(base, bytes, e);
+    unsigned place;
+
+    if (ret < 0)
+        return ret;
+    ret = find_place(mem, base, bytes, e);
+    if (ret < 0)
+        return ret;
+    place = (unsigned)ret;
+    if (mem->track_shift) {
+        r.dirty = dirty_new(bytes, mem->track_shift, e);
+        if (!r.dirty)
+            return -ENOMEM;
+    }
+    r.host = host_reserve(bytes, e);
+    if (!r.host) {
+        heap_free(r.dirty);
+        err_prefix(e, "cannot give the guest %llu MiB of memory",
+                   (unsigned long long)(bytes >> 20));
+        return -ENOMEM;
+    }
+    memmove(&mem->regions[place + 1], &mem->regions[place],
+            (mem->num_regions - place) * sizeof(r));
+    mem->regions[place] = r;
+    mem->num_regions++;
+    return 0;
+}
+
+/* The region that holds gpa, or NULL. */
+static const struct gmem_region *region_of(const struct gmem *mem, gpa_t gpa)
+{
+    for (unsigned n = 0; n < mem->num_regions; n++)
+        if (gpa - mem->regions[n].base < mem->regions[n].bytes)
+            return &mem->regions[n];
+    return NULL;
+}
+
+void *gmem_at(const struct gmem *mem, gpa_t gpa, uint64_t len)
+{
+    for (unsigned n = 0; n < mem->num_regions; n++) {
+        const struct gmem_region *r = &mem->regions[n];
+        uint64_t offset = gpa - r->base;
+
+        /* gpa below base makes a huge offset, so one test serves both ends */
+        if (offset < r->bytes && len <= r->bytes - offset)
+            return r->host + offset;
+        if (offset == r->bytes && len == 0)
+            return r->host + offset;
+    }
+    return NULL;
+}
+
+/* The next part of [gpa, gpa + len) that lies in one region: how much of it,
+   0 at the first byte that is not RAM. */
+static uint64_t part_at(const struct gmem *mem, gpa_t gpa, uint64_t len,
+                        uint8_t **host)
+{
+    const struct gmem_region *r = region_of(mem, gpa);
+
+    if (!r)
+        return 0;
+    *host = r->host + (gpa - r->base);
+    return MIN(len, r->bytes - (gpa - r->base));
+}
+
+static bool is_ram(const struct gmem *mem, gpa_t gpa, uint64_t len)
+{
+    uint8_t *host;
+
+    if (len == 0)
+        return gmem_at(mem, gpa, 0) != NULL;
+    while (len) {
+        uint64_t part = part_at(mem, gpa, len, &host);
+
+        if (!part)
+            return false;
+        gpa += part;
+        len -= part;
+    }
+    return true;
+}
+
+bool gmem_read(const struct gmem *mem, gpa_t gpa, void *buf, uint64_t len)
+{
+    uint8_t *to = buf, *host;
+
+    if (!is_ram(mem, gpa, len))
+        return false;
+    while (len) {
+        uint64_t part = part_at(mem, gpa, len, &host);
+
+        memcpy(to, host, (size_t)part);
+        to += part;
+        gpa += part;
+        len -= part;
+    }
+    return true;
+}
+
+bool gmem_write(struct gmem *mem, gpa_t gpa, const void *buf, uint64_t len)
+{
+    const uint8_t *from = buf;
+    uint8_t *host;
+
+    if (!is_ram(mem, gpa, len))
+        return false;
+    while (len) {
+        uint64_t part = part_at(mem, gpa, len, &host);
+
+        memcpy(host, from, (size_t)part);
+        gmem_mark_dirty(mem, gpa, part);
+        from += part;
+        gpa += part;
+        len -= part;
+    }
+    return true;
+}
+
+/* All bitmaps or none: a failed start leaves the tracking as it was. */
+int gmem_track_start(struct gmem *mem, uint64_t page_bytes, struct err *e)
+{
+    dirty_word *fresh[GMEM_MAX_REGIONS] = {NULL};
+    unsigned shift;
+
+    if (page_bytes < 1u << MIN_TRACK_SHIFT || page_bytes & (page_bytes - 1))
+        return err_set(e, -EINVAL,
+                       "a tracking page of %llu bytes is not a power of two "
+                       "of at least 4096",
+                       (unsigned long long)page_bytes);
+    shift = (unsigned)__builtin_ctzll(page_bytes);
+    for (unsigned n = 0; n < mem->num_regions; n++) {
+        fresh[n] = dirty_new(mem->regions[n].bytes, shift, e);
+        if (fresh[n])
+            continue;
+        while (n)
+            heap_free(fresh[--n]);
+        return -ENOMEM;
+    }
+    gmem_track_stop(mem);
+    for (unsigned n = 0; n < mem->num_regions; n++)
+        mem->regions[n].dirty = fresh[n];
+    mem->track_shift = shift;
+    return 0;
+}
+
+void gmem_track_stop(struct gmem *mem)
+{
+    for (unsigned n = 0; n < mem->num_regions; n++) {
+        heap_free(mem->regions[n].dirty);
+        mem->regions[n].dirty = NULL;
+    }
+    mem->track_shift = 0;
+}
+
+/*
+ * Sets bits first..last. The read-modify-write is not skipped when the bits
+ * are set already: it is also the barrier that puts the data written before it
+ * in front of a taker's clearing of the bit.
+ */
+static void mark_pages(dirty_word *dirty, uint64_t first, uint64_t last)
+{
+    while (first <= last) {
+        uint64_t word = first / WORD_BITS;
+        uint64_t stop = MIN(last, word * WORD_BITS + WORD_BITS - 1);
+        uint64_t bits = ~0ull >> (WORD_BITS - 1 - (stop - first));
+
+        atomic_fetch_or(&dirty[word], bits << (first % WORD_BITS));
+        first = stop + 1;
+    }
+}
+
+void gmem_mark_dirty(struct gmem *mem, gpa_t gpa, uint64_t len)
+{
+    gpa_t last = sat_add64(gpa, len - 1);
+
+    if (!mem->track_shift || !len)
+        return;
+    for (unsigned n = 0; n < mem->num_regions; n++) {
+        const struct gmem_region *r = &mem->regions[n];
+        gpa_t from = MAX(gpa, r->base);
+        gpa_t to = MIN(last, r->base + (r->bytes - 1));
+
+        if (from <= to)
+            mark_pages(r->dirty, (from - r->base) >> mem->track_shift,
+                       (to - r->base) >> mem->track_shift);
+    }
+}
+
+bool gmem_take_dirty(struct gmem *mem, gpa_t gpa)
+{
+    const struct gmem_region *r = region_of(mem, gpa);
+    uint64_t page, bit;
+
+    if (!r || !r->dirty)
+        return false;
+    page = (gpa - r->base) >> mem->track_shift;
+    bit = 1ull << (page % WORD_BITS);
+    return atomic_fetch_and(&r->dirty[page / WORD_BITS], ~bit) & bit;
+}

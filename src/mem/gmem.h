@@ -28,7 +28,7 @@ struct gmem_region {
 struct gmem {
     struct gmem_region regions[GMEM_MAX_REGIONS]; /* by base, no overlap */
     unsigned num_regions;
-    unsigned track_shift; /* log2 of the tracking page */
+    unsigned track_shift; /* log2 of the tracking page; 0: off */
 };
 
 /* An empty memory: release is allowed from here on, any number of times. */
@@ -43,13 +43,15 @@ int gmem_add(struct gmem *mem, gpa_t base, uint64_t bytes, struct err *e);
    RAM of one region. len 0: the address must still be inside or at the end. */
 void *gmem_at(const struct gmem *mem, gpa_t gpa, uint64_t len);
 
-/* Copy to or from the guest; false, and nothing copied, unless all is RAM. */
+/* Copy to or from the guest; false, and nothing copied, unless all is RAM (of
+   one region or of several that abut). A write marks what it wrote dirty. */
 bool gmem_read(const struct gmem *mem, gpa_t gpa, void *buf, uint64_t len);
 bool gmem_write(struct gmem *mem, gpa_t gpa, const void *buf, uint64_t len);
 
 /* Dirty tracking: `page_bytes` a power of two of at least 4 KiB (the seed's
-   tracking pages are 2 MiB and 16 KiB). Start clears, mark may come from any
-   thread at any time and does nothing while tracking is off. */
+   tracking pages are 2 MiB and 16 KiB), counted from the region's base. Start
+   clears; start and stop only while no other thread uses the memory. Mark may
+   come from any thread and does nothing while tracking is off. */
 int gmem_track_start(struct gmem *mem, uint64_t page_bytes, struct err *e);
 void gmem_track_stop(struct gmem *mem);
 void gmem_mark_dirty(struct gmem *mem, gpa_t gpa, uint64_t len);
