@@ -1,1 +1,134 @@
 // SPDX-License-Identifier: Apache-2.0
+/* The cache of decoded blocks: a bump arena and a hash table. When the arena
+   is full everything is dropped; that is rare and cheap to make again. */
+
+#include "accel/soft/block.h"
+
+#include <string.h>
+
+#include "accel/soft/decode.h"
+#include "base/heap.h"
+#include "host/host.h"
+
+enum { HASH_BITS = 14 };
+
+struct block_cache {
+    struct block *hash[1 << HASH_BITS];
+    uint8_t *arena; /* owned, reserved lazily */
+    size_t used;
+    uint32_t epoch;
+};
+
+struct block_cache *block_cache_new(void)
+{
+    struct block_cache *cache = heap_zalloc(sizeof(*cache));
+
+    if (!cache)
+        return NULL;
+    cache->arena = host_reserve(BLOCK_ARENA_BYTES, NULL);
+    if (!cache->arena) {
+        heap_free(cache);
+        return NULL;
+    }
+    return cache;
+}
+
+void block_cache_free(struct block_cache *cache)
+{
+    if (!cache)
+        return;
+    host_unreserve(cache->arena, BLOCK_ARENA_BYTES);
+    heap_free(cache);
+}
+
+uint32_t block_epoch(const struct block_cache *cache)
+{
+    return cache->epoch;
+}
+
+static const struct insn *exec_fall_through(struct cpu *cpu,
+                                            const struct insn *i)
+{
+    return cpu_jump(cpu, cpu->blk_pc + i->imm);
+}
+
+static uint32_t load_word(const uint8_t *host)
+{
+    uint32_t word;
+
+    memcpy(&word, host, sizeof(word));
+    return word;
+}
+
+void block_decode(struct block *blk, gpa_t pa, const uint8_t *host,
+                  uint32_t mode, unsigned max)
+{
+    unsigned room = (unsigned)(4096 - (pa & 4095)) / 4;
+    unsigned n = 0;
+    bool end = false;
+
+    max = MIN(max, room);
+    while (n < max && !end) {
+        end = a64_decode(load_word(host + 4 * n), 4 * n, mode & MODE_FP,
+                         &blk->insn[n]);
+        n++;
+    }
+    blk->insn[n] = (struct insn){.fn = exec_fall_through, .imm = 4 * n};
+    blk->pa = pa;
+    blk->mode = mode;
+    blk->count = n;
+}
+
+static bool still_same(const struct block *blk, const uint8_t *host)
+{
+    for (unsigned n = 0; n < blk->count; n++) {
+        if (load_word(host + 4 * n) != blk->insn[n].word)
+            return false;
+    }
+    return true;
+}
+
+static struct block *block_make(struct block_cache *cache, gpa_t pa,
+                                const uint8_t *host, uint32_t mode)
+{
+    size_t most =
+        sizeof(struct block) + (BLOCK_MAX_INSNS + 1) * sizeof(struct insn);
+    struct block *blk;
+
+    if (cache->used + most > BLOCK_ARENA_BYTES) {
+        memset(cache->hash, 0, sizeof(cache->hash));
+        cache->used = 0;
+        cache->epoch++;
+    }
+    blk = (void *)(cache->arena + cache->used);
+    block_decode(blk, pa, host, mode, BLOCK_MAX_INSNS);
+    cache->used += sizeof(*blk) + (blk->count + 1) * sizeof(blk->insn[0]);
+    return blk;
+}
+
+const struct block *block_get(struct block_cache *cache, gpa_t pa,
+                              const uint8_t *host, uint32_t gen, uint32_t mode)
+{
+    uint64_t h = (pa >> 2 ^ (uint64_t)mode << 40) * 0x9e3779b97f4a7c15ull;
+    struct block **chain = &cache->hash[h >> (64 - HASH_BITS)];
+    struct block *blk;
+
+    for (struct block **p = chain; (blk = *p); p = &blk->next) {
+        if (blk->pa != pa || blk->mode != mode)
+            continue;
+        if (blk->gen == gen && !(mode & MODE_ALWAYS_CHECK))
+            return blk;
+        if (still_same(blk, host)) {
+            blk->gen = gen;
+            return blk;
+        }
+        *p = blk->next; /* its bytes stay in the arena until it is full */
+        cache->epoch++;
+        break;
+    }
+    blk = block_make(cache, pa, host, mode);
+    blk->gen = gen;
+    blk->next = *chain; /* block_make may have emptied the chain */
+    *chain = blk;
+    return blk;
+}

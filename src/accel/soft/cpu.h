@@ -94,12 +94,12 @@ struct cpu {
     uint8_t daif;  /* D A I F in bits 3..0 */
     uint8_t pan, uao, dit, ssbs, ss, il;
 
-    uint32_t mode;      /* block key, made by cpu_mode_changed: see MODE_* */
-    uint64_t sp_el[2];  /* SP_EL0, SP_EL1; the one in use lives in x[31] */
+    uint32_t mode;     /* block key, made by cpu_mode_changed: see MODE_* */
+    uint64_t sp_el[2]; /* SP_EL0, SP_EL1; the one in use lives in x[31] */
     uint64_t sys[NUM_SYSREGS];
     uint64_t icc[16]; /* enum icc_reg; under the gic's lock */
 
-    bool event;       /* the WFE event register */
+    bool event; /* the WFE event register */
     bool sleeping_wfe;
     bool powered_off; /* vcpu_state.powered_off, kept for save and restore */
 
@@ -108,9 +108,9 @@ struct cpu {
     struct vcpu_exit *exit; /* during vcpu_run: where exits are written */
 
     unsigned index;
-    struct soft_vm *vm;   /* borrowed */
-    struct mmu *mmu;      /* owned: banks, walker state */
-    struct interp *interp; /* owned: block cache */
+    struct soft_vm *vm;       /* borrowed */
+    struct mmu *mmu;          /* owned: banks, walker state */
+    struct interp *interp;    /* owned: block cache */
     struct host_waker *waker; /* owned */
 
     uint64_t timer_deadline_ns; /* next timer event, host_mono_ns; or never */

@@ -16,22 +16,18 @@ enum exc_class {
     EC_ILLEGAL = 0x0e,
     EC_SVC64 = 0x15,
     EC_SYSREG = 0x18,
-    EC_IABORT_LOWER = 0x20,
     EC_IABORT = 0x21,
     EC_PC_ALIGN = 0x22,
-    EC_DABORT_LOWER = 0x24,
     EC_DABORT = 0x25,
     EC_SP_ALIGN = 0x26,
-    EC_BREAKPOINT_LOWER = 0x30,
-    EC_STEP_LOWER = 0x32,
+    EC_BREAKPOINT = 0x31,
     EC_STEP = 0x33,
-    EC_WATCHPOINT_LOWER = 0x34,
     EC_WATCHPOINT = 0x35,
     EC_BRK64 = 0x3c
 };
 
-/* The general one: EC as for an exception from EL1's own level where the class
-   has two forms (exc_take picks the lower form at EL0). far: written to
+/* The general one. ec: of an exception from the same level; exc_take picks the
+   lower level's form, one less, at EL0. far: written to
    FAR_EL1 when has_far. ret: the preferred return address. */
 struct exc {
     enum exc_class ec;
@@ -59,6 +55,8 @@ const struct insn *exc_watchpoint(struct cpu *cpu, const struct insn *i,
 
 /* Between instructions: cpu->pc is where it would go on. */
 void exc_insn_abort(struct cpu *cpu, uint64_t far, uint32_t iss);
+void exc_pc_align(struct cpu *cpu);
+void exc_illegal(struct cpu *cpu);
 void exc_irq(struct cpu *cpu);
 void exc_fiq(struct cpu *cpu);
 void exc_step(struct cpu *cpu, bool was_load_exclusive);

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/*
+ * Software step and hardware breakpoints (Arm ARM D2.8, D2.12): what a
+ * debugger inside the guest needs. While any of it is on for a CPU, ATT_STEP
+ * stays set and the interpreter goes one instruction at a time.
+ */
+
+#include "accel/soft/cpu.h"
+
+/* Debug exceptions are enabled at `el` with PSTATE.D as `masked` (D2.3). */
+bool step_debug_enabled(const struct cpu *cpu, unsigned el, bool masked);
+
+/* After MDSCR_EL1, a breakpoint register or OSLAR_EL1 was written. */
+void step_changed(struct cpu *cpu);
+
+/* DebugExceptionReturnSS(): an ERET with this SPSR may set PSTATE.SS. */
+bool step_keeps_ss(const struct cpu *cpu, uint64_t spsr);
+
+/* Before the instruction at cpu->pc: takes a pending step or breakpoint
+   exception, or returns false. *active: the instruction must be stepped. */
+bool step_before(struct cpu *cpu, bool *active);
