@@ -122,8 +122,9 @@ const struct block *block_get(struct block_cache *cache, gpa_t pa,
             blk->gen = gen;
             return blk;
         }
-        *p = blk->next; /* its bytes stay in the arena until it is full */
-        cache->epoch++;
+        /* Its bytes stay in the arena until that is full, so jump cache entries
+           that still point to it are stale but harmless: the tag moved. */
+        *p = blk->next;
         break;
     }
     blk = block_make(cache, pa, host, mode);

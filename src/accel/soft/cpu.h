@@ -6,6 +6,7 @@
  * threads touch only what is marked _Atomic, and the work list under its lock.
  */
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -105,6 +106,7 @@ struct cpu {
 
     struct mmio_log mmio;
     bool exit_pending;
+    bool smccc_waiting;     /* the last exit was a call: x0 to x3 are due */
     struct vcpu_exit *exit; /* during vcpu_run: where exits are written */
 
     unsigned index;
@@ -207,5 +209,5 @@ static inline const struct insn *cpu_jump(struct cpu *cpu, uint64_t target)
 
 static inline void cpu_attend(struct cpu *cpu, uint32_t why)
 {
-    __atomic_fetch_or(&cpu->attention, why, __ATOMIC_SEQ_CST);
+    atomic_fetch_or(&cpu->attention, why);
 }

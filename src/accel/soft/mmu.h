@@ -98,3 +98,7 @@ void mmu_do_work(struct cpu *cpu);
 
 /* AT S1E1R and friends: the value for PAR_EL1. key as for TLBI. */
 uint64_t mmu_at(struct cpu *cpu, unsigned key, uint64_t va);
+
+/* RAM was written behind the CPUs' backs: code made of it is checked again at
+   its next use. Any thread; does not wait. */
+void mmu_ram_written(struct soft_vm *vm, gpa_t gpa, uint64_t len);

@@ -3,4 +3,316 @@
 
 #include "accel/soft/soft.h"
 
-const struct accel_ops soft_ops = {.name = "soft"};
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "accel/soft/exc.h"
+#include "accel/soft/gic.h"
+#include "accel/soft/interp.h"
+#include "accel/soft/mmu.h"
+#include "accel/soft/step.h"
+#include "accel/soft/timer.h"
+#include "base/heap.h"
+#include "host/host.h"
+
+/* The interface's opaque types are ours by another name. */
+static struct soft_vm *to_vm(struct accel_vm *vm)
+{
+    return (struct soft_vm *)(void *)vm;
+}
+
+static struct cpu *to_cpu(struct accel_vcpu *vcpu)
+{
+    return (struct cpu *)(void *)vcpu;
+}
+
+static int soft_probe(struct err *e)
+{
+    (void)e;
+    return 0; /* runs everywhere */
+}
+
+static uint64_t soft_redist_bytes(void)
+{
+    return GICR_BYTES;
+}
+
+static void soft_vm_free(struct accel_vm *base)
+{
+    struct soft_vm *vm = to_vm(base);
+
+    if (!vm)
+        return;
+    gic_free(vm->gic);
+    for (unsigned n = 0; n < GMEM_MAX_REGIONS; n++) {
+        if (vm->code_gen[n])
+            host_unreserve((void *)(uintptr_t)vm->code_gen[n],
+                           vm->ram->regions[n].bytes / 4096 * sizeof(uint32_t));
+    }
+    heap_free(vm);
+}
+
+static int reserve_code_gens(struct soft_vm *vm, struct err *e)
+{
+    for (unsigned n = 0; n < vm->ram->num_regions; n++) {
+        vm->code_gen[n] = host_reserve(
+            vm->ram->regions[n].bytes / 4096 * sizeof(uint32_t), e);
+        if (!vm->code_gen[n])
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+static struct accel_vm *soft_vm_new(const struct accel_config *cfg,
+                                    struct err *e)
+{
+    struct soft_vm *vm = heap_zalloc(sizeof(*vm));
+
+    if (!vm) {
+        err_set(e, -ENOMEM, "out of memory");
+        return NULL;
+    }
+    vm->ram = cfg->ram;
+    vm->num_cpus = cfg->vcpus;
+    vm->gicd_base = cfg->gicd_base;
+    vm->gicr_base = cfg->gicr_base;
+    vm->cntvoff_ns = host_mono_ns();
+    if (reserve_code_gens(vm, e) < 0)
+        goto fail;
+    vm->gic = gic_new(vm);
+    if (!vm->gic) {
+        err_set(e, -ENOMEM, "out of memory");
+        goto fail;
+    }
+    return (struct accel_vm *)(void *)vm;
+
+fail:
+    soft_vm_free((struct accel_vm *)(void *)vm);
+    return NULL;
+}
+
+static void soft_spi(struct accel_vm *vm, unsigned intid, bool level)
+{
+    gic_spi(to_vm(vm)->gic, intid, level);
+}
+
+static void soft_vcpu_free(struct accel_vcpu *vcpu)
+{
+    struct cpu *cpu = to_cpu(vcpu);
+
+    if (!cpu)
+        return;
+    if (cpu->vm->cpus[cpu->index] == cpu)
+        cpu->vm->cpus[cpu->index] = NULL;
+    mmu_free(cpu->mmu);
+    interp_free(cpu->interp);
+    host_waker_free(cpu->waker);
+    heap_free(cpu);
+}
+
+static struct accel_vcpu *soft_vcpu_new(struct accel_vm *base, unsigned index,
+                                        struct err *e)
+{
+    struct soft_vm *vm = to_vm(base);
+    struct cpu *cpu = heap_zalloc_aligned(64, sizeof(*cpu));
+
+    if (!cpu)
+        goto oom;
+    cpu->vm = vm;
+    cpu->index = index;
+    cpu->timer_deadline_ns = UINT64_MAX;
+    cpu->waker = host_waker_new();
+    cpu->interp = interp_new();
+    cpu->mmu = mmu_new(cpu);
+    if (!cpu->waker || !cpu->interp || !cpu->mmu)
+        goto oom;
+    cpu_reset(cpu);
+    vm->cpus[index] = cpu;
+    return (struct accel_vcpu *)(void *)cpu;
+
+oom:
+    soft_vcpu_free((struct accel_vcpu *)(void *)cpu);
+    err_set(e, -ENOMEM, "out of memory for vCPU %u", index);
+    return NULL;
+}
+
+/* Puts the answers of the last exit where the guest looks for them. */
+static void take_answer(struct cpu *cpu, const struct vcpu_exit *exit)
+{
+    struct mmio_log *m = &cpu->mmio;
+
+    if (m->waiting) {
+        m->log[m->answered++].value = exit->value;
+        m->waiting = false;
+    } else if (cpu->smccc_waiting) {
+        memcpy(cpu->x, exit->smccc, 4 * sizeof(cpu->x[0]));
+        cpu->smccc_waiting = false;
+    }
+}
+
+/* An instruction that left for MMIO starts again, with the answers so far;
+   false: it left once more. */
+static bool finish_mmio(struct cpu *cpu)
+{
+    struct mmio_log *m = &cpu->mmio;
+
+    if (!m->answered)
+        return true;
+    m->cursor = 0;
+    interp_step(cpu);
+    if (m->waiting) {
+        atomic_fetch_and(&cpu->attention, ~(uint32_t)ATT_EXIT);
+        cpu->exit_pending = false;
+        return false;
+    }
+    m->answered = 0;
+    m->cursor = 0;
+    return true;
+}
+
+static void soft_vcpu_run(struct accel_vcpu *vcpu, struct vcpu_exit *exit)
+{
+    struct cpu *cpu = to_cpu(vcpu);
+
+    take_answer(cpu, exit);
+    cpu->exit = exit;
+    atomic_store(&cpu->run_state, RUN_GUEST);
+    mmu_do_work(cpu);
+    if (finish_mmio(cpu))
+        interp_run(cpu, UINT64_MAX);
+    atomic_store(&cpu->run_state, RUN_STOPPED);
+    cpu->smccc_waiting = exit->kind == EXIT_SMCCC;
+}
+
+static void soft_vcpu_kick(struct accel_vcpu *vcpu)
+{
+    struct cpu *cpu = to_cpu(vcpu);
+
+    cpu_attend(cpu, ATT_KICK);
+    host_waker_wake(cpu->waker);
+}
+
+static void soft_vcpu_reset(struct accel_vcpu *vcpu, uint64_t pc, uint64_t x0)
+{
+    struct cpu *cpu = to_cpu(vcpu);
+
+    cpu_reset(cpu);
+    cpu->pc = pc;
+    cpu->x[0] = x0;
+    cpu->smccc_waiting = false;
+}
+
+static int soft_vcpu_get(struct accel_vcpu *vcpu, struct vcpu_state *out)
+{
+    struct cpu *cpu = to_cpu(vcpu);
+
+    memcpy(out->x, cpu->x, sizeof(out->x));
+    out->sp_el0 = cpu_sp_get(cpu, 0);
+    out->sp_el1 = cpu_sp_get(cpu, 1);
+    out->pc = cpu->pc;
+    out->pstate = cpu_pstate(cpu);
+    memcpy(out->v, cpu->v, sizeof(out->v));
+    out->fpcr = cpu->fp.fpcr;
+    out->fpsr = cpu->fp.fpsr;
+    memcpy(out->sys, cpu->sys, sizeof(out->sys));
+    gic_cpu_state_get(cpu, out->icc);
+    out->cntvoff = timer_count(cpu);
+    out->powered_off = cpu->powered_off;
+    return 0;
+}
+
+static int soft_vcpu_set(struct accel_vcpu *vcpu, const struct vcpu_state *in)
+{
+    struct cpu *cpu = to_cpu(vcpu);
+    uint64_t m = in->pstate & 0x1f;
+
+    if (m != 0 && m != 4 && m != 5)
+        return -EINVAL;
+    memcpy(cpu->sys, in->sys, sizeof(cpu->sys));
+    cpu_set_pstate(cpu, in->pstate & 0xf1f013dfu);
+    memcpy(cpu->x, in->x, sizeof(in->x));
+    cpu_sp_set(cpu, 0, in->sp_el0);
+    cpu_sp_set(cpu, 1, in->sp_el1);
+    cpu->pc = in->pc;
+    memcpy(cpu->v, in->v, sizeof(in->v));
+    cpu->fp.fpcr = in->fpcr & FPCR_MASK;
+    cpu->fp.fpsr = in->fpsr & FPSR_MASK;
+    cpu->powered_off = in->powered_off;
+    cpu->excl_size = 0;
+    memset(&cpu->mmio, 0, sizeof(cpu->mmio));
+    gic_cpu_state_set(cpu, in->icc);
+    mmu_reset(cpu);
+    mmu_context_changed(cpu);
+    mmu_debug_changed(cpu);
+    step_changed(cpu);
+    timer_update(cpu);
+    return 0;
+}
+
+static int soft_gic_get(struct accel_vm *vm, enum gic_space space, unsigned cpu,
+                        uint32_t offset, uint64_t *value)
+{
+    return gic_state_get(to_vm(vm)->gic, space, cpu, offset, value);
+}
+
+static int soft_gic_set(struct accel_vm *vm, enum gic_space space, unsigned cpu,
+                        uint32_t offset, uint64_t value)
+{
+    return gic_state_set(to_vm(vm)->gic, space, cpu, offset, value);
+}
+
+/* The counters, summed over the CPUs: name and where each lives. */
+static const struct {
+    const char *name;
+    size_t offset;
+} stats[] = {
+    {"instructions", offsetof(struct cpu, insns)},
+    {"blocks", offsetof(struct cpu, blocks)},
+};
+
+static const char *soft_stat(struct accel_vm *base, unsigned index,
+                             uint64_t *value)
+{
+    struct soft_vm *vm = to_vm(base);
+
+    if (index >= ARRAY_LEN(stats))
+        return NULL;
+    *value = 0;
+    for (unsigned n = 0; n < vm->num_cpus; n++) {
+        const char *cpu = (const void *)vm->cpus[n];
+
+        if (cpu)
+            *value +=
+                *(const uint64_t *)(const void *)(cpu + stats[index].offset);
+    }
+    return stats[index].name;
+}
+
+/* Bumps the generation of the pages and makes every CPU look them up anew. */
+static void soft_ram_written(struct accel_vm *base, gpa_t gpa, uint64_t len)
+{
+    struct soft_vm *vm = to_vm(base);
+
+    mmu_ram_written(vm, gpa, len);
+}
+
+const struct accel_ops soft_ops = {
+    .name = "soft",
+    .probe = soft_probe,
+    .redist_bytes = soft_redist_bytes,
+    .vm_new = soft_vm_new,
+    .vm_free = soft_vm_free,
+    .spi = soft_spi,
+    .ram_written = soft_ram_written,
+    .vcpu_new = soft_vcpu_new,
+    .vcpu_free = soft_vcpu_free,
+    .vcpu_run = soft_vcpu_run,
+    .vcpu_kick = soft_vcpu_kick,
+    .vcpu_reset = soft_vcpu_reset,
+    .vcpu_get = soft_vcpu_get,
+    .vcpu_set = soft_vcpu_set,
+    .gic_get = soft_gic_get,
+    .gic_set = soft_gic_set,
+    .stat = soft_stat,
+};
