@@ -45,6 +45,7 @@ struct vcpu_exit {
     uint64_t smccc[8]; /* x0 to x7 */
     bool is_smc;       /* SMC rather than HVC */
     enum system_event system_event;
+    bool wfi_first; /* set with an SMCCC answer: sleep as WFI before going on */
     struct err error;
 };
 

@@ -148,6 +148,8 @@ static void take_answer(struct cpu *cpu, const struct vcpu_exit *exit)
     } else if (cpu->smccc_waiting) {
         memcpy(cpu->x, exit->smccc, 4 * sizeof(cpu->x[0]));
         cpu->smccc_waiting = false;
+        if (exit->wfi_first)
+            cpu_wfi(cpu);
     }
 }
 
