@@ -45,41 +45,41 @@ static inline enum fp_round fp_rmode(const struct fp_env *env)
 }
 
 /* One set of functions a format; `uint16_t fp16_add(a, b, env)` and so on. */
-#define SOFTFP_DECLARE(bits)                                                   \
-    typedef uint##bits##_t fp##bits;                                           \
-    fp##bits fp##bits##_add(fp##bits a, fp##bits b, struct fp_env *env);       \
-    fp##bits fp##bits##_sub(fp##bits a, fp##bits b, struct fp_env *env);       \
-    fp##bits fp##bits##_mul(fp##bits a, fp##bits b, struct fp_env *env);       \
-    fp##bits fp##bits##_div(fp##bits a, fp##bits b, struct fp_env *env);       \
-    fp##bits fp##bits##_sqrt(fp##bits a, struct fp_env *env);                  \
-    fp##bits fp##bits##_muladd(fp##bits addend, fp##bits a, fp##bits b,        \
-                               struct fp_env *env);                            \
-    fp##bits fp##bits##_mulx(fp##bits a, fp##bits b, struct fp_env *env);      \
-    fp##bits fp##bits##_min(fp##bits a, fp##bits b, struct fp_env *env);       \
-    fp##bits fp##bits##_max(fp##bits a, fp##bits b, struct fp_env *env);       \
-    fp##bits fp##bits##_minnm(fp##bits a, fp##bits b, struct fp_env *env);     \
-    fp##bits fp##bits##_maxnm(fp##bits a, fp##bits b, struct fp_env *env);     \
-    fp##bits fp##bits##_recpe(fp##bits a, struct fp_env *env);                 \
-    fp##bits fp##bits##_rsqrte(fp##bits a, struct fp_env *env);                \
-    fp##bits fp##bits##_recpx(fp##bits a, struct fp_env *env);                 \
-    fp##bits fp##bits##_recps(fp##bits a, fp##bits b, struct fp_env *env);     \
-    fp##bits fp##bits##_rsqrts(fp##bits a, fp##bits b, struct fp_env *env);    \
-    /* FPCompare: NZCV in bits 31..28; signal: also quiet NaNs raise IOC. */   \
-    uint32_t fp##bits##_compare(fp##bits a, fp##bits b, bool signal,           \
-                                struct fp_env *env);                           \
-    bool fp##bits##_eq(fp##bits a, fp##bits b, struct fp_env *env);            \
-    bool fp##bits##_ge(fp##bits a, fp##bits b, struct fp_env *env);            \
-    bool fp##bits##_gt(fp##bits a, fp##bits b, struct fp_env *env);            \
-    /* FPRoundInt; exact: raise IXC. */                                        \
-    fp##bits fp##bits##_round_int(fp##bits a, enum fp_round mode, bool exact,  \
-                                  struct fp_env *env);                         \
-    /* FPToFixed to `width` (16, 32, 64) bits, `fbits` of them fraction. */    \
-    uint64_t fp##bits##_to_fixed(fp##bits a, unsigned width, unsigned fbits,   \
-                                 bool is_unsigned, enum fp_round mode,         \
-                                 struct fp_env *env);                          \
-    /* FixedToFP: the value is sign- or zero-extended to 64 bits already. */   \
-    fp##bits fp##bits##_from_fixed(uint64_t a, unsigned fbits,                 \
-                                   bool is_unsigned, enum fp_round mode,       \
+#define SOFTFP_DECLARE(bits)                                                  \
+    typedef uint##bits##_t fp##bits;                                          \
+    fp##bits fp##bits##_add(fp##bits a, fp##bits b, struct fp_env *env);      \
+    fp##bits fp##bits##_sub(fp##bits a, fp##bits b, struct fp_env *env);      \
+    fp##bits fp##bits##_mul(fp##bits a, fp##bits b, struct fp_env *env);      \
+    fp##bits fp##bits##_div(fp##bits a, fp##bits b, struct fp_env *env);      \
+    fp##bits fp##bits##_sqrt(fp##bits a, struct fp_env *env);                 \
+    fp##bits fp##bits##_muladd(fp##bits addend, fp##bits a, fp##bits b,       \
+                               struct fp_env *env);                           \
+    fp##bits fp##bits##_mulx(fp##bits a, fp##bits b, struct fp_env *env);     \
+    fp##bits fp##bits##_min(fp##bits a, fp##bits b, struct fp_env *env);      \
+    fp##bits fp##bits##_max(fp##bits a, fp##bits b, struct fp_env *env);      \
+    fp##bits fp##bits##_minnm(fp##bits a, fp##bits b, struct fp_env *env);    \
+    fp##bits fp##bits##_maxnm(fp##bits a, fp##bits b, struct fp_env *env);    \
+    fp##bits fp##bits##_recpe(fp##bits a, struct fp_env *env);                \
+    fp##bits fp##bits##_rsqrte(fp##bits a, struct fp_env *env);               \
+    fp##bits fp##bits##_recpx(fp##bits a, struct fp_env *env);                \
+    fp##bits fp##bits##_recps(fp##bits a, fp##bits b, struct fp_env *env);    \
+    fp##bits fp##bits##_rsqrts(fp##bits a, fp##bits b, struct fp_env *env);   \
+    /* FPCompare: NZCV in bits 31..28; signal: also quiet NaNs raise IOC. */  \
+    uint32_t fp##bits##_compare(fp##bits a, fp##bits b, bool signal,          \
+                                struct fp_env *env);                          \
+    bool fp##bits##_eq(fp##bits a, fp##bits b, struct fp_env *env);           \
+    bool fp##bits##_ge(fp##bits a, fp##bits b, struct fp_env *env);           \
+    bool fp##bits##_gt(fp##bits a, fp##bits b, struct fp_env *env);           \
+    /* FPRoundInt; exact: raise IXC. */                                       \
+    fp##bits fp##bits##_round_int(fp##bits a, enum fp_round mode, bool exact, \
+                                  struct fp_env *env);                        \
+    /* FPToFixed to `width` (16, 32, 64) bits, `fbits` of them fraction. */   \
+    uint64_t fp##bits##_to_fixed(fp##bits a, unsigned width, unsigned fbits,  \
+                                 bool is_unsigned, enum fp_round mode,        \
+                                 struct fp_env *env);                         \
+    /* FixedToFP: the value is sign- or zero-extended to 64 bits already. */  \
+    fp##bits fp##bits##_from_fixed(uint64_t a, unsigned fbits,                \
+                                   bool is_unsigned, enum fp_round mode,      \
                                    struct fp_env *env);
 
 SOFTFP_DECLARE(16)
