@@ -16,13 +16,14 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/fields.h"
 #include "base/log.h"
 #include "mem/gmem.h"
 
 struct mmio_dev;
 
-/* Which access widths reach the device; the others read 0, are dropped, and
-   are counted. */
+/* Which access widths reach the device; the others, and those not aligned to
+   their width, read 0, are dropped, and are counted. */
 enum mmio_width { MMIO_8 = 1, MMIO_16 = 2, MMIO_32 = 4, MMIO_64 = 8 };
 
 struct mmio_ops {
@@ -36,6 +37,13 @@ struct mmio_ops {
                   uint64_t value);
     void (*reset)(struct mmio_dev *dev); /* may be NULL */
     void (*free)(struct mmio_dev *dev);  /* takes half-built devices */
+
+    /* What a snapshot holds of the device, offsets from the device's struct.
+       After they were read back, `restored` (may be NULL) refuses values that
+       the device cannot have and drives the interrupt line. */
+    const struct field *fields;
+    size_t num_fields;
+    int (*restored)(struct mmio_dev *dev, struct err *e);
 };
 
 /* The line from a device to the interrupt controller: who makes the machine
@@ -73,6 +81,13 @@ struct mmio_dev {
 void mmio_dev_init(struct mmio_dev *dev, const struct mmio_ops *ops);
 void mmio_dev_release(struct mmio_dev *dev);
 
+/* For the device's read and write: the register does not exist, or not in this
+   direction. Counted, and logged within limits. The read is 0. */
+uint64_t mmio_dev_missed_read(struct mmio_dev *dev, uint64_t reg,
+                              unsigned size);
+void mmio_dev_missed_write(struct mmio_dev *dev, uint64_t reg, unsigned size,
+                           uint64_t value);
+
 struct mmio_bus;
 struct mmio_bus *mmio_bus_new(struct err *e);
 void mmio_bus_free(struct mmio_bus *bus); /* frees the devices, too */
@@ -88,3 +103,10 @@ uint64_t mmio_bus_read(struct mmio_bus *bus, gpa_t addr, unsigned size);
 void mmio_bus_write(struct mmio_bus *bus, gpa_t addr, unsigned size,
                     uint64_t value);
 void mmio_bus_reset(struct mmio_bus *bus);
+
+/* Accesses that found nobody. Any thread. */
+struct mmio_unmapped {
+    uint64_t reads;
+    uint64_t writes;
+};
+struct mmio_unmapped mmio_bus_unmapped(struct mmio_bus *bus);
