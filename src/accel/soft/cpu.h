@@ -100,8 +100,9 @@ struct cpu {
     uint64_t sys[NUM_SYSREGS];
     uint64_t icc[16]; /* enum icc_reg; under the gic's lock */
 
-    bool event; /* the WFE event register */
+    bool event; /* the WFE event register; other CPUs set it, atomically */
     bool sleeping_wfe;
+    uint64_t wfe_first_ns, wfe_last_ns; /* of a run of WFEs in vain: timer.c */
     bool powered_off; /* vcpu_state.powered_off, kept for save and restore */
 
     struct mmio_log mmio;

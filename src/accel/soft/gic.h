@@ -18,9 +18,13 @@ enum { GICD_BYTES = 0x10000, GICR_BYTES = 0x20000 };
 
 struct gic *gic_new(struct soft_vm *vm);
 void gic_free(struct gic *gic);
-void gic_cpu_reset(struct cpu *cpu); /* CPU interface and redistributor */
 
-/* Input lines: SPIs by INTID, PPIs (16..31) of one CPU. */
+/* CPU interface and redistributor. From the first reset until the detach,
+   before it is freed, the GIC knows the CPU and may wake it. */
+void gic_cpu_reset(struct cpu *cpu);
+void gic_cpu_detach(struct cpu *cpu);
+
+/* Input lines: SPIs by INTID; PPIs (16..31) of one CPU, by its own thread. */
 void gic_spi(struct gic *gic, unsigned intid, bool level);
 void gic_ppi(struct cpu *cpu, unsigned intid, bool level);
 
@@ -38,8 +42,12 @@ void gicr_write(struct gic *gic, uint64_t offset, unsigned size,
 bool gic_icc_read(struct cpu *cpu, unsigned key, uint64_t *value);
 bool gic_icc_write(struct cpu *cpu, unsigned key, uint64_t value);
 
-/* Save and restore: one register at a time, by architectural offset; reading
-   GICD_ISPENDR here gives the latch, not the line. 0 or -EINVAL. */
+/* Save and restore: one register at a time, by architectural offset, 0 or
+   -EINVAL: no such register. GICx_IS* have the whole state and set exactly
+   what is written (ISPENDR: the latch, not the line); GICx_IC* read the same
+   and ignore writes, as read-only registers do. Redistributor offsets: RD_base
+   from 0, SGI_base from 0x10000. Input lines are not part of it: whoever
+   drives them does so again. */
 int gic_state_get(struct gic *gic, enum gic_space space, unsigned cpu,
                   uint32_t offset, uint64_t *value);
 int gic_state_set(struct gic *gic, enum gic_space space, unsigned cpu,

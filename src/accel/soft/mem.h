@@ -30,6 +30,12 @@ bool mem_write_slow(struct cpu *cpu, const struct insn *i, uint64_t va,
 void *mem_atomic_slow(struct cpu *cpu, const struct insn *i, uint64_t va,
                       unsigned bytes, unsigned acc, gpa_t *pa);
 
+/* DC ZVA: zeroes the aligned 64-byte block that holds va. */
+bool mem_zero_block(struct cpu *cpu, const struct insn *i, uint64_t va);
+
+/* DC CVAC, CVAU, CVAP, CIVAC: only the checks, of the right to read. */
+bool mem_cache_op(struct cpu *cpu, const struct insn *i, uint64_t va);
+
 static inline const struct tlb_entry *tlb_r(const struct tlb *tlb, uint64_t va)
 {
     return &tlb->r[va >> 12 & (TLB_ENTRIES - 1)];

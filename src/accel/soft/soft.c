@@ -12,6 +12,7 @@
 #include "accel/soft/interp.h"
 #include "accel/soft/mmu.h"
 #include "accel/soft/step.h"
+#include "accel/soft/sysreg.h"
 #include "accel/soft/timer.h"
 #include "base/heap.h"
 #include "host/host.h"
@@ -103,6 +104,7 @@ static void soft_vcpu_free(struct accel_vcpu *vcpu)
 
     if (!cpu)
         return;
+    gic_cpu_detach(cpu);
     if (cpu->vm->cpus[cpu->index] == cpu)
         cpu->vm->cpus[cpu->index] = NULL;
     mmu_free(cpu->mmu);
@@ -231,7 +233,7 @@ static int soft_vcpu_set(struct accel_vcpu *vcpu, const struct vcpu_state *in)
 
     if (m != 0 && m != 4 && m != 5)
         return -EINVAL;
-    memcpy(cpu->sys, in->sys, sizeof(cpu->sys));
+    sysreg_load(cpu, in->sys);
     cpu_set_pstate(cpu, in->pstate & 0xf1f013dfu);
     memcpy(cpu->x, in->x, sizeof(in->x));
     cpu_sp_set(cpu, 0, in->sp_el0);
