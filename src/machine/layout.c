@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/macros.h"
 #include "host/host.h"
+#include "mem/gmem.h"
 
 const struct memory_layout MEMORY_LAYOUT = {
     .gicd_base = GICD_BASE,
@@ -56,4 +57,12 @@ int layout_report(const struct layout_overlap *overlap, struct err *e)
                    overlap->vcpu_count,
                    (unsigned long long)overlap->live_gicr_end,
                    (unsigned long long)overlap->boundary);
+}
+
+uint64_t dram_bytes(const struct gmem *ram)
+{
+    for (unsigned n = 0; n < ram->num_regions; n++)
+        if (ram->regions[n].base == DRAM_BASE)
+            return ram->regions[n].bytes;
+    return 0;
 }

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 struct err;
+struct gmem;
 
 #define MAX_SUPPORTED_VCPUS 32u
 
@@ -177,6 +178,9 @@ static inline uint64_t virtio_mmio_addr(unsigned slot)
 {
     return VIRTIO_MMIO_BASE + slot * VIRTIO_MMIO_STRIDE;
 }
+
+/* How much of the guest's memory is the region at DRAM_BASE. */
+uint64_t dram_bytes(const struct gmem *ram);
 
 /* The device tree's place: the last 2 MiB of RAM, or its start if that is all
    there is (as Firecracker; nothing else will fit then). */
