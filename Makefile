@@ -1,8 +1,56 @@
 # SPDX-License-Identifier: Apache-2.0
-# The front door. Meson does the work.
+# The front door; Meson does the work. Every target sets up what it needs.
+
+BUILD  ?= build
+CPUS   ?= 2
+MEM    ?= 512
+KERNEL ?=
+INITRD ?=
+APPEND ?=
+
+export BUILD CPUS MEM KERNEL INITRD APPEND
+
+.PHONY: all run test bench fmt fmt-check clean guest-kernel help
+
 all:
-	@test -d build || meson setup build
-	@ninja -C build
-test: all
-	@meson test -C build
-.PHONY: all test
+	@tools/setup build
+	@tools/build $(BUILD) -- squib
+
+run: all
+	@tools/run-guest
+
+test:
+	@tools/setup test
+	@tools/fetch-guest
+	@tools/run-tests.py
+
+bench: all
+	@tools/fetch-guest
+	@if [ -f tools/bench.py ]; then python3 tools/bench.py; \
+	else echo "make bench: tools/bench.py is not written yet"; fi
+
+fmt:
+	@tools/setup test
+	@tools/fmt
+
+fmt-check:
+	@tools/setup test
+	@tools/fmt --check
+
+guest-kernel:
+	@tools/setup kernel
+	@tools/guest-kernel/build
+
+clean:
+	rm -rf $(BUILD) build-*
+
+help:
+	@echo "make                build build/squib"
+	@echo "make run            boot a microVM and open its shell; scripted when"
+	@echo "                    standard input is not a terminal"
+	@echo "                    CPUS=2 MEM=512 KERNEL=FILE INITRD=FILE APPEND=WORDS"
+	@echo "make test           set up, then run every test"
+	@echo "make bench          measure, beside QEMU where it is installed"
+	@echo "make fmt-check      check the format of the C code; make fmt mends it"
+	@echo "make guest-kernel   build a small fast-booting arm64 kernel"
+	@echo "make clean          remove what was built, keep what was fetched"

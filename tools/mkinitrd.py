@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Pack the guest's first file system: busybox and what starts it.
+
+    mkinitrd.py BUSYBOX INIT OUTPUT [FILE=PATH...]
+
+INIT becomes /init; FILE=PATH puts FILE at PATH, executable. The archive is cpio's "newc" (the
+kernel's Documentation/driver-api/early-userspace/buffer-format.rst describes
+it), gzipped, the same bytes for the same input.
+"""
+
+import gzip
+import os
+import stat
+import sys
+
+
+class Archive:
+    def __init__(self):
+        self.parts = []
+        self.size = 0
+        self.inode = 0
+
+    def add(self, name, mode, data=b"", device=(0, 0)):
+        self.inode += 1
+        path = name.encode() + b"\0"
+        fields = (self.inode, mode, 0, 0, 1, 0, len(data), 0, 0, *device,
+                  len(path), 0)
+        header = b"070701" + b"".join(b"%08X" % f for f in fields)
+        self.put(header + path)
+        self.put(data)
+
+    def put(self, data):
+        """Every header and every body is padded to four bytes."""
+        self.parts.append(data + b"\0" * (-len(data) % 4))
+        self.size += len(self.parts[-1])
+
+    def folder(self, name, mode=0o755):
+        self.add(name, stat.S_IFDIR | mode)
+
+    def program(self, name, path):
+        with open(path, "rb") as f:
+            self.add(name, stat.S_IFREG | 0o755, f.read())
+
+    def finish(self):
+        self.add("TRAILER!!!", 0)
+        self.put(b"\0" * (-self.size % 512))
+        return b"".join(self.parts)
+
+
+def pack(busybox, init, extra):
+    ar = Archive()
+    for name in ("bin", "dev", "etc", "mnt", "proc", "root", "run", "sbin",
+                 "sys", "tmp", "var"):
+        ar.folder(name, 0o1777 if name == "tmp" else 0o755)
+    # Until /dev is mounted, init's own input and output need this one.
+    ar.add("dev/console", stat.S_IFCHR | 0o600, device=(5, 1))
+    ar.program("bin/busybox", busybox)
+    ar.add("bin/sh", stat.S_IFLNK | 0o777, b"busybox")
+    ar.program("init", init)
+    for pair in extra:
+        path, _, name = pair.partition("=")
+        ar.program(name.lstrip("/"), path)
+    return ar.finish()
+
+
+def main(busybox, init, output, *extra):
+    new = output + ".new"
+    with open(new, "wb") as f:
+        f.write(gzip.compress(pack(busybox, init, extra), 9, mtime=0))
+    os.replace(new, output)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 4:
+        sys.exit(__doc__)
+    main(*sys.argv[1:])
