@@ -11,7 +11,11 @@
 
 #include "base/err.h"
 
-enum { VM_MAX_VCPUS = 32, VM_CMDLINE_MAX = 2048 /* with its NUL */ };
+enum {
+    VM_MAX_VCPUS = 32,
+    VM_MAX_MEM_MIB = 1022 * 1024,
+    VM_CMDLINE_MAX = 2048 /* with its NUL */
+};
 
 enum huge_pages { HUGE_NONE, HUGE_TRANSPARENT, HUGE_2M };
 
@@ -35,3 +39,11 @@ void vm_config_release(struct vm_config *cfg); /* any number of times */
 
 /* Replaces an owned string by a copy of `value` (NULL: none); -ENOMEM. */
 int vm_config_set(char **field, const char *value);
+
+/* Limits, with Firecracker's sentences: -EINVAL. Any memory size above zero is
+   accepted, as upstream does; vm_config_ram_bytes caps it at 1022 GiB. */
+int vm_config_check_machine(const struct vm_config *cfg, struct err *e);
+int vm_config_check_boot_args(const char *args, struct err *e); /* NULL: fine */
+
+/* What the guest gets. */
+uint64_t vm_config_ram_bytes(const struct vm_config *cfg);

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The configuration file: what it may say, and what is said when it errs. */
+
+#include "api/config_file.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/heap.h"
+#include "base/macros.h"
+
+#define BOOT   "\"boot-source\": {\"kernel_image_path\": \"/dev/null\"}"
+#define FAILED "Configuration for VMM from one single json failed: "
+
+/* Parses and applies; the sentence, or "" when all went well. */
+static const char *load(const char *text, struct vm_config *cfg)
+{
+    static struct err e;
+    struct config_file file;
+    int rc;
+
+    e.text[0] = 0;
+    vm_config_init(cfg);
+    rc = config_file_parse(text, strlen(text), &file, &e);
+    if (rc == 0) {
+        rc = config_file_apply(&file, cfg, &e);
+        config_file_release(&file);
+    }
+    assert_true((rc < 0) == (e.text[0] != 0));
+    return e.text;
+}
+
+static void expect_answer(const char *text, const char *want)
+{
+    struct vm_config cfg;
+    const char *got = load(text, &cfg);
+
+    if (strcmp(got, want) != 0)
+        fail_msg("%s\n  said: %s\n  want: %s", text, got, want);
+    vm_config_release(&cfg);
+}
+
+static void a_whole_file_is_taken(void **state)
+{
+    struct vm_config cfg;
+    const char *got = load(
+        "{\"boot-source\": {\"kernel_image_path\": \"/dev/null\","
+        "\"initrd_path\": \"/dev/null\", \"boot_args\": \"console=ttyS0\"},"
+        "\"machine-config\": {\"vcpu_count\": 8, \"mem_size_mib\": 512,"
+        "\"track_dirty_pages\": true}, \"drives\": [],"
+        "\"network-interfaces\": [], \"vsock\": null,"
+        "\"squib\": {\"accel\": \"soft\"}, \"whatever\": {\"a\": 1}}",
+        &cfg);
+
+    (void)state;
+    assert_string_equal(got, "");
+    assert_string_equal(cfg.kernel_path, "/dev/null");
+    assert_string_equal(cfg.initrd_path, "/dev/null");
+    assert_string_equal(cfg.boot_args, "console=ttyS0");
+    assert_string_equal(cfg.accel, "soft");
+    assert_int_equal(cfg.vcpu_count, 8);
+    assert_int_equal(cfg.mem_size_mib, 512);
+    assert_true(cfg.track_dirty_pages);
+    vm_config_release(&cfg);
+}
+
+static void defaults_are_firecrackers(void **state)
+{
+    struct vm_config cfg;
+
+    (void)state;
+    assert_string_equal(load("{\"drives\": [], " BOOT "}", &cfg), "");
+    assert_int_equal(cfg.vcpu_count, 1);
+    assert_int_equal(cfg.mem_size_mib, 128);
+    assert_null(cfg.initrd_path);
+    assert_null(cfg.boot_args);
+    assert_null(cfg.accel);
+    vm_config_release(&cfg);
+}
+
+static void limits_have_firecrackers_texts(void **state)
+{
+    (void)state;
+#define MACHINE(body) \
+    "{\"drives\": [], " BOOT ", \"machine-config\": {" body "}}"
+    static const char vcpus[] = FAILED
+        "VM config error: The number of vCPUs must be greater than 0, less "
+        "than 32 and must be 1 or an even number if SMT is enabled.";
+    static const char mem[] =
+        FAILED "VM config error: The memory size (MiB) is either 0, or not a "
+               "multiple of the configured page size.";
+
+    expect_answer(MACHINE("\"vcpu_count\": 0, \"mem_size_mib\": 1"), vcpus);
+    expect_answer(MACHINE("\"vcpu_count\": 33, \"mem_size_mib\": 1"), vcpus);
+    expect_answer(MACHINE("\"vcpu_count\": 32, \"mem_size_mib\": 1"), "");
+    expect_answer(MACHINE("\"vcpu_count\": 1, \"mem_size_mib\": 0"), mem);
+    expect_answer(MACHINE("\"vcpu_count\": 1, \"mem_size_mib\": 3,"
+                          "\"huge_pages\": \"2M\""),
+                  mem);
+    expect_answer(
+        MACHINE("\"vcpu_count\": 1, \"mem_size_mib\": 2, \"smt\": true"),
+        FAILED "VM config error: Enabling simultaneous multithreading is "
+               "not supported on aarch64.");
+    expect_answer(MACHINE("\"vcpu_count\": 1, \"mem_size_mib\": 2,"
+                          "\"cpu_template\": \"V1N1\""),
+                  FAILED
+                  "VM config error: the CPU template V1N1 is not there in "
+                  "squib yet: leave cpu_template out, or set it to \"None\"");
+}
+
+static void faults_come_with_their_place(void **state)
+{
+    (void)state;
+    expect_answer(
+        "{\"drives\": []}",
+        "Invalid JSON: missing field `boot-source` at line 1 column 14");
+    expect_answer("{\n  " BOOT "\n}",
+                  "Invalid JSON: missing field `drives` at line 3 column 1");
+    expect_answer(
+        "{\"drives\": [], \"boot-source\": {\"kernel\": 1}}",
+        "Invalid JSON: unknown field `kernel`, expected one of "
+        "`kernel_image_path`, `initrd_path`, `boot_args` at line 1 column "
+        "39");
+    expect_answer(
+        "{\"drives\": [], \"squib\": {\"fast\": 1}}",
+        "Invalid JSON: unknown field `fast`, expected `accel` at line 1 "
+        "column 31");
+    expect_answer("",
+                  "Invalid JSON: EOF while parsing a value at line 1 column 0");
+    expect_answer("kernel: foo",
+                  "Invalid JSON: expected value at line 1 column 1");
+}
+
+static void what_is_not_there_yet_is_said(void **state)
+{
+    static const char *const lists[] = {"drives", "network-interfaces", "pmem"};
+    static const char *const objects[] = {"cpu-config",    "vsock",   "balloon",
+                                          "mmds-config",   "entropy", "metrics",
+                                          "memory-hotplug"};
+    char text[300], want[300];
+
+    (void)state;
+    for (size_t n = 0; n < ARRAY_LEN(lists); n++) {
+        bool is_drives = strcmp(lists[n], "drives") == 0;
+
+        snprintf(text, sizeof(text), "{%s\"%s\": [{}], " BOOT "}",
+                 is_drives ? "" : "\"drives\": [], ", lists[n]);
+        snprintf(want, sizeof(want),
+                 FAILED "squib does not have `%s` yet: take it out of the "
+                        "file%s",
+                 lists[n],
+                 is_drives ? " (\"drives\": []) and use an initrd" : "");
+        expect_answer(text, want);
+    }
+    for (size_t n = 0; n < ARRAY_LEN(objects); n++) {
+        snprintf(text, sizeof(text), "{\"drives\": [], \"%s\": {}, " BOOT "}",
+                 objects[n]);
+        snprintf(want, sizeof(want),
+                 FAILED "squib does not have `%s` yet: take it out of the "
+                        "file",
+                 objects[n]);
+        expect_answer(text, want);
+    }
+}
+
+static void files_that_cannot_be_opened_are_named(void **state)
+{
+    (void)state;
+    expect_answer(
+        "{\"drives\": [], \"boot-source\": {\"kernel_image_path\": \"\"}}",
+        FAILED "Boot source error: The kernel file cannot be opened: No "
+               "such file or directory (os error 2)");
+    expect_answer("{\"drives\": [], \"boot-source\": {\"kernel_image_path\": "
+                  "\"/dev/null\", \"initrd_path\": \"/nowhere/initrd\"}}",
+                  FAILED
+                  "Boot source error: The initrd file cannot be opened due to "
+                  "invalid path or invalid permissions. No such file or "
+                  "directory (os error 2)");
+}
+
+static void a_command_line_has_2047_bytes(void **state)
+{
+    char text[3000], args[2100];
+
+    (void)state;
+    memset(args, 'a', sizeof(args));
+    for (int len = 2047; len <= 2048; len++) {
+        snprintf(text, sizeof(text),
+                 "{\"drives\": [], \"boot-source\": {\"kernel_image_path\": "
+                 "\"/dev/null\", \"boot_args\": \"%.*s\"}}",
+                 len, args);
+        expect_answer(text, len == 2047 ? ""
+                                        : FAILED
+                                "Boot source error: The kernel command line "
+                                "is invalid: Inserting string would make "
+                                "command line too long.");
+    }
+    expect_answer("{\"drives\": [], \"boot-source\": {\"kernel_image_path\": "
+                  "\"/dev/null\", \"boot_args\": \"a\\nb\"}}",
+                  FAILED
+                  "Boot source error: The kernel command line is invalid: "
+                  "String contains a non-printable ASCII character.");
+}
+
+static void every_failed_allocation_is_survived(void **state)
+{
+    static const char text[] =
+        "{\"boot-source\": {\"kernel_image_path\": \"/dev/null\","
+        "\"initrd_path\": \"/dev/null\", \"boot_args\": \"x\"},"
+        "\"drives\": [], \"squib\": {\"accel\": \"soft\"},"
+        "\"machine-config\": {\"vcpu_count\": 1, \"mem_size_mib\": 1}}";
+    struct vm_config cfg;
+    bool good = false;
+    long n;
+
+    (void)state;
+    for (n = 0; !good; n++) {
+        heap_fail_after(n);
+        good = !*load(text, &cfg);
+        heap_fail_after(-1);
+        vm_config_release(&cfg);
+    }
+    assert_true(n > 5);
+}
+
+static void a_file_must_be_readable_text(void **state)
+{
+    struct config_file file;
+    struct err e;
+
+    (void)state;
+    assert_true(config_file_read("/nowhere/vm.json", &file, &e) < 0);
+    assert_string_equal(e.text, "Unable to open or read from the "
+                                "configuration file: No such file or "
+                                "directory (os error 2): /nowhere/vm.json");
+    assert_true(config_file_read("/", &file, &e) < 0);
+    assert_non_null(strstr(e.text, "Is a directory"));
+    assert_true(config_file_read("/dev/zero", &file, &e) < 0);
+    assert_non_null(strstr(e.text, "more than 4 MiB"));
+    assert_true(config_file_read("/dev/null", &file, &e) < 0);
+    assert_string_equal(e.text, FAILED "Invalid JSON: EOF while parsing a "
+                                       "value at line 1 column 0");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_whole_file_is_taken),
+        cmocka_unit_test(defaults_are_firecrackers),
+        cmocka_unit_test(limits_have_firecrackers_texts),
+        cmocka_unit_test(faults_come_with_their_place),
+        cmocka_unit_test(what_is_not_there_yet_is_said),
+        cmocka_unit_test(files_that_cannot_be_opened_are_named),
+        cmocka_unit_test(a_command_line_has_2047_bytes),
+        cmocka_unit_test(every_failed_allocation_is_survived),
+        cmocka_unit_test(a_file_must_be_readable_text),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
