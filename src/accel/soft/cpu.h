@@ -55,7 +55,7 @@ enum run_state {
 /* MMIO in the middle of an instruction: the access leaves the CPU as an exit,
    and the instruction is executed again from its start with the answers so
    far. log[0..answered) have answers; the log is empty between instructions. */
-enum { MMIO_LOG_MAX = 16 };
+enum { MMIO_LOG_MAX = 64 }; /* ST4 of bytes to a device */
 struct mmio_log {
     unsigned answered;
     unsigned cursor; /* next entry the running instruction will ask for */
@@ -80,7 +80,8 @@ struct cpu {
     struct tlb *tlb;        /* of plain accesses at the present EL */
     struct tlb *tlb_unpriv; /* of LDTR and STTR at EL1; tlb at EL0 */
 
-    /* Exclusives: the address is an intermediate of the local monitor. */
+    /* Exclusives: what the local monitor watches. excl_pa is the location by
+       its host address, which names it as well as the physical one does. */
     uint64_t excl_pa;
     uint64_t excl_val[2];
     uint8_t excl_size; /* bytes; 0: monitor open */
@@ -137,9 +138,10 @@ struct soft_vm {
     gpa_t gicd_base, gicr_base;
     uint64_t cntvoff_ns; /* start of the guest's time, host_mono_ns */
 
-    /* Per 4 KiB page of each region: bumped when code in it may have changed.
-       Lazily backed. code_gen[r][(pa - regions[r].base) >> 12]. */
+    /* Per 4 KiB page of each region: 0 while no code was fetched from it, then
+       bumped when code in it may have changed. Lazily backed. code_gen[r][(pa - regions[r].base) >> 12]. */
     _Atomic uint32_t *code_gen[GMEM_MAX_REGIONS];
+    _Atomic uint32_t code_gen_all; /* added to each of them: mmu_code_gen */
 };
 
 /* The address of the instruction a record belongs to. */

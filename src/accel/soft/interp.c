@@ -61,18 +61,6 @@ void interp_free(struct interp *in)
     heap_free(in);
 }
 
-static uint32_t code_gen(const struct soft_vm *vm, gpa_t pa)
-{
-    for (unsigned n = 0; n < vm->ram->num_regions; n++) {
-        uint64_t off = pa - vm->ram->regions[n].base;
-
-        if (off < vm->ram->regions[n].bytes)
-            return atomic_load_explicit(&vm->code_gen[n][off >> 12],
-                                        memory_order_acquire);
-    }
-    return 0;
-}
-
 /* NULL after an instruction abort was taken. */
 static const struct block *lookup_slow(struct cpu *cpu, struct jump *j)
 {
@@ -83,7 +71,7 @@ static const struct block *lookup_slow(struct cpu *cpu, struct jump *j)
 
     if (!mmu_fetch(cpu, cpu->pc, &pa, &host))
         return NULL;
-    blk = block_get(in->cache, pa, host, code_gen(cpu->vm, pa), cpu->mode);
+    blk = block_get(in->cache, pa, host, mmu_code_gen(cpu->vm, pa), cpu->mode);
     if (in->epoch != block_epoch(in->cache)) {
         memset(in->jumps, 0, sizeof(in->jumps));
         in->epoch = block_epoch(in->cache);

@@ -26,14 +26,15 @@ bool mem_write_slow(struct cpu *cpu, const struct insn *i, uint64_t va,
 /* For atomics and exclusives: the host address of `bytes` (1, 2, 4, 8, 16) at
    va, aligned, after all checks; NULL as false above (atomics on devices take
    a data abort: unsupported atomic access). acc: ACC_READ, ACC_WRITE or
-   ACC_ATOMIC, ACC_UNPRIV. *pa is set when it is not NULL. */
+   ACC_ATOMIC with ACC_WRITE. */
 void *mem_atomic_slow(struct cpu *cpu, const struct insn *i, uint64_t va,
-                      unsigned bytes, unsigned acc, gpa_t *pa);
+                      unsigned bytes, unsigned acc);
 
-/* DC ZVA: zeroes the aligned 64-byte block that holds va. */
+/* DC ZVA: zeroes the aligned 64 bytes that hold va. Device memory: alignment
+   fault. */
 bool mem_zero_block(struct cpu *cpu, const struct insn *i, uint64_t va);
 
-/* DC CVAC, CVAU, CVAP, CIVAC: only the checks, of the right to read. */
+/* The checks of cache maintenance by VA; there are no caches to maintain. */
 bool mem_cache_op(struct cpu *cpu, const struct insn *i, uint64_t va);
 
 static inline const struct tlb_entry *tlb_r(const struct tlb *tlb, uint64_t va)
@@ -46,20 +47,40 @@ static inline const struct tlb_entry *tlb_w(const struct tlb *tlb, uint64_t va)
     return &tlb->w[va >> 12 & (TLB_ENTRIES - 1)];
 }
 
-/* `bytes` in elements of `elem`; both constants at every call, acc 0 or
-   ACC_UNPRIV. Alignment is checked in the slow path, which unaligned accesses
-   reach only by page crossing: SCTLR_EL1.A == 1 keeps the TLB empty. */
-static inline bool mem_read(struct cpu *cpu, const struct insn *i, uint64_t va,
-                            void *buf, unsigned bytes, unsigned elem,
-                            unsigned acc)
+/* The host address of `bytes` that hit, or NULL: take the slow way. */
+static inline uint8_t *mem_hit_r(const struct cpu *cpu, uint64_t va,
+                                 unsigned bytes, unsigned acc)
 {
     const struct tlb_entry *e =
         tlb_r(acc & ACC_UNPRIV ? cpu->tlb_unpriv : cpu->tlb, va);
     uint64_t off = e->key ^ va;
 
-    if (unlikely(off > 4096 - bytes))
+    return likely(off <= 4096 - bytes) ? e->host + off : NULL;
+}
+
+static inline uint8_t *mem_hit_w(const struct cpu *cpu, uint64_t va,
+                                 unsigned bytes, unsigned acc)
+{
+    const struct tlb_entry *e =
+        tlb_w(acc & ACC_UNPRIV ? cpu->tlb_unpriv : cpu->tlb, va);
+    uint64_t off = e->key ^ va;
+
+    return likely(off <= 4096 - bytes) ? e->host + off : NULL;
+}
+
+/* `bytes` in elements of `elem`; both constants at every call but SIMD
+   structures', acc 0 or ACC_UNPRIV. Alignment is checked in the slow path,
+   which unaligned accesses reach only by page crossing: SCTLR_EL1.A == 1 keeps
+   the TLB empty. */
+static inline bool mem_read(struct cpu *cpu, const struct insn *i, uint64_t va,
+                            void *buf, unsigned bytes, unsigned elem,
+                            unsigned acc)
+{
+    const uint8_t *p = mem_hit_r(cpu, va, bytes, acc);
+
+    if (unlikely(!p))
         return mem_read_slow(cpu, i, va, buf, bytes, elem, acc);
-    memcpy(buf, e->host + off, bytes);
+    memcpy(buf, p, bytes);
     return true;
 }
 
@@ -67,29 +88,40 @@ static inline bool mem_write(struct cpu *cpu, const struct insn *i, uint64_t va,
                              const void *buf, unsigned bytes, unsigned elem,
                              unsigned acc)
 {
-    const struct tlb_entry *e =
-        tlb_w(acc & ACC_UNPRIV ? cpu->tlb_unpriv : cpu->tlb, va);
-    uint64_t off = e->key ^ va;
+    uint8_t *p = mem_hit_w(cpu, va, bytes, acc);
 
-    if (unlikely(off > 4096 - bytes))
+    if (unlikely(!p))
         return mem_write_slow(cpu, i, va, buf, bytes, elem, acc);
-    memcpy(e->host + off, buf, bytes);
+    memcpy(p, buf, bytes);
     return true;
 }
 
-#define MEM_DEFINE(bits)                                                       \
-    static inline bool mem_ld##bits(struct cpu *cpu, const struct insn *i,     \
-                                    uint64_t va, uint##bits##_t *out)          \
-    {                                                                          \
-        return mem_read(cpu, i, va, out, bits / 8, bits / 8, ACC_READ);        \
-    }                                                                          \
-    static inline bool mem_st##bits(struct cpu *cpu, const struct insn *i,     \
-                                    uint64_t va, uint##bits##_t value)         \
-    {                                                                          \
-        return mem_write(cpu, i, va, &value, bits / 8, bits / 8, ACC_WRITE);   \
+#define MEM_DEFINE(bits)                                                     \
+    static inline bool mem_ld##bits(struct cpu *cpu, const struct insn *i,   \
+                                    uint64_t va, uint##bits##_t *out)        \
+    {                                                                        \
+        return mem_read(cpu, i, va, out, bits / 8, bits / 8, ACC_READ);      \
+    }                                                                        \
+    static inline bool mem_st##bits(struct cpu *cpu, const struct insn *i,   \
+                                    uint64_t va, uint##bits##_t value)       \
+    {                                                                        \
+        return mem_write(cpu, i, va, &value, bits / 8, bits / 8, ACC_WRITE); \
     }
 MEM_DEFINE(8)
 MEM_DEFINE(16)
 MEM_DEFINE(32)
 MEM_DEFINE(64)
 #undef MEM_DEFINE
+
+/* The fast way to mem_atomic_slow. Writable implies readable at the same EL, so
+   an entry of the write array serves a read-modify-write. */
+static inline void *mem_atomic(struct cpu *cpu, const struct insn *i,
+                               uint64_t va, unsigned bytes, unsigned acc)
+{
+    uint8_t *p = acc & ACC_WRITE ? mem_hit_w(cpu, va, bytes, 0)
+                                 : mem_hit_r(cpu, va, bytes, 0);
+
+    if (likely(p && !(va & (bytes - 1))))
+        return p;
+    return mem_atomic_slow(cpu, i, va, bytes, acc);
+}

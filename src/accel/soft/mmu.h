@@ -8,7 +8,8 @@
  * access hits when key XOR va <= 4096 - size, which tests page, permission and
  * page crossing at once. Only plain RAM pages are entered: device pages,
  * watched pages, pages not yet marked dirty while tracking (writes), pages
- * that PAN forbids, always go the slow way.
+ * that PAN forbids always go the slow way, as does everything while the MMU is
+ * off (memory is Device then) or SCTLR_EL1.A is set.
  *
  * A CPU has one TLB for privileged accesses and TLB_BANKS for unprivileged
  * ones, keyed by ASID and TTBR0, so that a context switch moves a pointer.
@@ -17,21 +18,29 @@
 #include "accel/soft/cpu.h"
 
 enum { TLB_BITS = 10, TLB_ENTRIES = 1 << TLB_BITS, TLB_BANKS = 16 };
-#define TLB_EMPTY (~0ull)
 
 struct tlb_entry {
-    uint64_t key;  /* VA of the page, tag bits and all; or TLB_EMPTY */
+    uint64_t key;  /* VA of the page, tag bits and all; or tlb_empty_key */
     uint8_t *host; /* address of the page's first byte */
 };
+
+/* What an empty slot holds: the page of a neighbouring slot, so that no VA
+   that leads here can match. One constant for all would match somebody. */
+static inline uint64_t tlb_empty_key(unsigned slot)
+{
+    return slot & 1 ? 0 : 0x1000;
+}
 
 struct tlb {
     struct tlb_entry r[TLB_ENTRIES];
     struct tlb_entry w[TLB_ENTRIES];
 
-    /* Changes whenever a mapping seen through this TLB may have changed: the
-       jump caches of the interpreter compare it. Never 0, never reused on one
-       CPU. */
+    /* Changes whenever code seen through this TLB may have moved or changed:
+       the jump caches of the interpreter compare it. Never 0, never reused on
+       one CPU. */
     uint32_t tag;
+
+    struct tlb_side *side; /* owned: see tlb.h */
 };
 
 enum mem_access {
@@ -42,17 +51,24 @@ enum mem_access {
     ACC_ALIGNED = 8, /* exclusive, atomic, acquire or release: must be aligned
                         to its size, whatever SCTLR_EL1.A says */
     ACC_CACHE = 16,  /* cache maintenance by VA: ISS.CM */
-    ACC_ATOMIC = 32  /* read-modify-write: needs both permissions; an abort is
-                        reported as a write unless reading is what failed */
+    ACC_ATOMIC = 32, /* with ACC_WRITE, a read-modify-write: an abort that a
+                        read would take as well is reported as a read's */
+    ACC_AT = 64,     /* address translation instruction: nothing is updated */
+    ACC_AT_PAN = 128 /* AT S1E1RP, S1E1WP: PSTATE.PAN applies */
 };
 
 struct mmu_result {
     gpa_t pa;
-    uint8_t *host;   /* the byte at pa, or NULL: not RAM */
-    uint32_t fsc;    /* 0 or the fault status code of the abort (bits 5:0) */
-    bool is_device;  /* MAIR says device: alignment is mandatory */
-    bool writable;   /* for fills of the write array */
-    uint8_t attr;    /* MAIR attribute byte */
+    uint8_t *host;      /* the byte at pa, or NULL: not RAM */
+    bool fault;         /* the access aborts, and fsc says why */
+    uint8_t fsc;        /* fault status code of the abort (ISS bits 5:0) */
+    bool is_device;     /* MAIR says device: alignment is mandatory */
+    bool writable;      /* for fills of the write array */
+    bool is_user;       /* unprivileged accesses may read it */
+    bool in_context;    /* TTBR0's half, or nG: belongs to the ASID */
+    bool is_global;     /* nG is 0 */
+    uint8_t leaf_shift; /* log2 of the leaf's size */
+    uint8_t attr;       /* MAIR attribute byte */
     uint8_t shareability;
 };
 
@@ -69,8 +85,20 @@ void mmu_translate(struct cpu *cpu, uint64_t va, unsigned acc, unsigned el,
    after the instruction abort was taken. */
 bool mmu_fetch(struct cpu *cpu, uint64_t va, gpa_t *pa, const uint8_t **host);
 
-/* After SCTLR_EL1, TCR_EL1, TTBRn_EL1, MAIR_EL1, PAN or EL changed: choose
-   the banks, drop what no longer holds. */
+/* One access by a load or store that lies inside a page, for the present EL;
+   enters what may be entered into the TLBs. */
+void mmu_access(struct cpu *cpu, uint64_t va, unsigned acc,
+                struct mmu_result *out);
+
+/* Whether a watchpoint fires for the bytes, and the address to report. */
+bool mmu_watch_hit(const struct cpu *cpu, uint64_t va, unsigned bytes,
+                   unsigned acc, uint64_t *far);
+
+/* SCTLR_EL1.A at the present EL's regime. */
+bool mmu_align_all(const struct cpu *cpu);
+
+/* After SCTLR_EL1, TCR_EL1, TTBRn_EL1, MAIR_EL1, PAN, UAO or EL changed:
+   choose the banks, drop what no longer holds. Cheap when only PSTATE did. */
 void mmu_context_changed(struct cpu *cpu);
 
 /* A write to a watchpoint or breakpoint register, MDSCR_EL1 or OSLAR_EL1. */
@@ -102,3 +130,10 @@ uint64_t mmu_at(struct cpu *cpu, unsigned key, uint64_t va);
 /* RAM was written behind the CPUs' backs: code made of it is checked again at
    its next use. Any thread; does not wait. */
 void mmu_ram_written(struct soft_vm *vm, gpa_t gpa, uint64_t len);
+
+/* The generation of the code in the page at pa: block caches compare it. */
+uint32_t mmu_code_gen(const struct soft_vm *vm, gpa_t pa);
+
+/* After dirty bits were started or taken: every CPU marks the pages it writes
+   from now on. The vCPUs must be outside vcpu_run. Any thread. */
+void mmu_dirty_restart(struct soft_vm *vm);

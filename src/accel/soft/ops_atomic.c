@@ -17,20 +17,6 @@
 
 #define RD cpu->x[i->rd]
 
-/* The host address of an aligned access, or NULL after the fault. */
-static inline void *atomic_at(struct cpu *cpu, const struct insn *i,
-                              uint64_t va, unsigned bytes, unsigned acc)
-{
-    const struct tlb_entry *e =
-        acc & ACC_WRITE ? tlb_w(cpu->tlb, va) : tlb_r(cpu->tlb, va);
-    uint64_t off = e->key ^ va;
-    gpa_t pa;
-
-    if (likely(off <= 4096 - bytes && !(va & (bytes - 1))))
-        return e->host + off;
-    return mem_atomic_slow(cpu, i, va, bytes, acc, &pa);
-}
-
 /* Ordered loads and stores may go to devices, so they are plain accesses with
    a fence, and an alignment check. */
 static bool ordered_read(struct cpu *cpu, const struct insn *i, void *buf,
@@ -172,7 +158,7 @@ static bool swap_if(void *host, unsigned bytes, uint64_t old[2],
 static bool load_exclusive(struct cpu *cpu, const struct insn *i,
                            unsigned bytes, uint64_t v[2])
 {
-    void *host = atomic_at(cpu, i, BASE, bytes, ACC_READ);
+    void *host = mem_atomic(cpu, i, BASE, bytes, ACC_READ);
 
     if (!host)
         return false;
@@ -187,7 +173,7 @@ static bool load_exclusive(struct cpu *cpu, const struct insn *i,
 static bool store_exclusive(struct cpu *cpu, const struct insn *i,
                             unsigned bytes, const uint64_t v[2])
 {
-    void *host = atomic_at(cpu, i, BASE, bytes, ACC_WRITE);
+    void *host = mem_atomic(cpu, i, BASE, bytes, ACC_WRITE);
     bool done;
 
     if (!host)
@@ -280,7 +266,7 @@ EXEC(CAS)
 
     if (base_faults(cpu, i))
         return exc_sp_align(cpu, i);
-    host = atomic_at(cpu, i, BASE, bytes, ACC_WRITE | ACC_ATOMIC);
+    host = mem_atomic(cpu, i, BASE, bytes, ACC_WRITE | ACC_ATOMIC);
     if (!host)
         return NULL;
     swap_if(host, bytes, old, new);
@@ -298,7 +284,7 @@ EXEC(CASP)
 
     if (base_faults(cpu, i))
         return exc_sp_align(cpu, i);
-    host = atomic_at(cpu, i, BASE, bytes, ACC_WRITE | ACC_ATOMIC);
+    host = mem_atomic(cpu, i, BASE, bytes, ACC_WRITE | ACC_ATOMIC);
     if (!host)
         return NULL;
     if (!is_64) {
@@ -327,27 +313,27 @@ EXEC(CASP)
         return NEXT;                                                       \
     }
 
-#define RMW(name, expr)                                                     \
-    EXEC(name)                                                              \
-    {                                                                       \
-        unsigned size = i->word >> 30;                                      \
-        void *host;                                                         \
-                                                                            \
-        if (base_faults(cpu, i))                                            \
-            return exc_sp_align(cpu, i);                                    \
-        host = atomic_at(cpu, i, BASE, 1u << size, ACC_WRITE | ACC_ATOMIC); \
-        if (!host)                                                          \
-            return NULL;                                                    \
-        switch (size) {                                                     \
-        case 0:                                                             \
-            RMW_CASE(8, expr)                                               \
-        case 1:                                                             \
-            RMW_CASE(16, expr)                                              \
-        case 2:                                                             \
-            RMW_CASE(32, expr)                                              \
-        default:                                                            \
-            RMW_CASE(64, expr)                                              \
-        }                                                                   \
+#define RMW(name, expr)                                                      \
+    EXEC(name)                                                               \
+    {                                                                        \
+        unsigned size = i->word >> 30;                                       \
+        void *host;                                                          \
+                                                                             \
+        if (base_faults(cpu, i))                                             \
+            return exc_sp_align(cpu, i);                                     \
+        host = mem_atomic(cpu, i, BASE, 1u << size, ACC_WRITE | ACC_ATOMIC); \
+        if (!host)                                                           \
+            return NULL;                                                     \
+        switch (size) {                                                      \
+        case 0:                                                              \
+            RMW_CASE(8, expr)                                                \
+        case 1:                                                              \
+            RMW_CASE(16, expr)                                               \
+        case 2:                                                              \
+            RMW_CASE(32, expr)                                               \
+        default:                                                             \
+            RMW_CASE(64, expr)                                               \
+        }                                                                    \
     }
 RMW(LDADD, old + arg)
 RMW(LDCLR, old & ~arg)

@@ -301,7 +301,7 @@ static const struct insn *ic_ivau(struct cpu *cpu, const struct insn *i,
     if (el0_without(cpu, SCTLR_UCI))
         return exc_sysreg(cpu, i);
     mmu_translate(cpu, va, ACC_READ | ACC_CACHE, cpu->el, &m);
-    if (m.fsc)
+    if (m.fault)
         return cache_abort(cpu, i, va, m.fsc);
     mmu_code_changed(cpu, m.pa);
     return NEXT;
@@ -314,7 +314,7 @@ static const struct insn *dc_ivac(struct cpu *cpu, const struct insn *i,
     struct mmu_result m;
 
     mmu_translate(cpu, va, ACC_WRITE | ACC_CACHE, cpu->el, &m);
-    return m.fsc ? cache_abort(cpu, i, va, m.fsc) : NEXT;
+    return m.fault ? cache_abort(cpu, i, va, m.fsc) : NEXT;
 }
 
 static const struct insn *dc_clean(struct cpu *cpu, const struct insn *i,

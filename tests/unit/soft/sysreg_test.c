@@ -85,7 +85,8 @@ void mmu_translate(struct cpu *c, uint64_t va, unsigned acc, unsigned el,
     (void)c;
     (void)acc;
     (void)el;
-    *out = (struct mmu_result){.pa = va + 0x1000, .fsc = seen.fsc};
+    *out = (struct mmu_result){
+        .pa = va + 0x1000, .fault = seen.fsc != 0, .fsc = seen.fsc};
 }
 
 bool mem_cache_op(struct cpu *c, const struct insn *i, uint64_t va)

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Entering into and dropping from one TLB. */
+
+#include "accel/soft/tlb.h"
+
+#include <string.h>
+
+#include "base/heap.h"
+
+enum { UNIT_SHIFT = 21, UNIT_PAGES = 1 << (UNIT_SHIFT - 12) };
+#define PAGE_MASK ((1ull << 44) - 1) /* VA[55:12]: the tag byte is ignored */
+
+struct tlb *tlb_new(void)
+{
+    struct tlb *t = heap_zalloc_aligned(64, sizeof(*t));
+
+    if (!t)
+        return NULL;
+    t->side = heap_zalloc(sizeof(*t->side));
+    if (!t->side) {
+        heap_free(t);
+        return NULL;
+    }
+    t->side->used = true;
+    tlb_flush(t, 1);
+    return t;
+}
+
+void tlb_free(struct tlb *t)
+{
+    if (!t)
+        return;
+    heap_free(t->side);
+    heap_free(t);
+}
+
+static uint64_t page_of(uint64_t va)
+{
+    return va >> 12 & PAGE_MASK;
+}
+
+static void empty(struct tlb_entry *e)
+{
+    for (unsigned n = 0; n < TLB_ENTRIES; n++)
+        e[n] = (struct tlb_entry){.key = tlb_empty_key(n)};
+}
+
+static void empty_code(struct tlb_side *s)
+{
+    for (unsigned n = 0; n < TLB_CODES; n++)
+        s->code[n].key = tlb_empty_key(n);
+    memset(s->fetched, 0, sizeof(s->fetched));
+}
+
+void tlb_flush(struct tlb *t, uint32_t tag)
+{
+    struct tlb_side *s = t->side;
+
+    t->tag = tag;
+    if (!s->used)
+        return;
+    empty(t->r);
+    empty(t->w);
+    empty_code(s);
+    memset(s->big, 0, sizeof(s->big));
+    s->num_huge = 0;
+    s->num_special = 0;
+    s->has_user = s->has_context = s->has_global = false;
+    s->used = false;
+    s->halves = 0;
+}
+
+void tlb_flush_writes(struct tlb *t)
+{
+    empty(t->w);
+}
+
+void tlb_retag(struct tlb *t, uint32_t tag)
+{
+    t->tag = tag;
+    empty_code(t->side);
+}
+
+static bool bit_get(const uint64_t *map, uint64_t n)
+{
+    return map[n >> 6 & 15] >> (n & 63) & 1;
+}
+
+static void bit_set(uint64_t *map, uint64_t n)
+{
+    map[n >> 6 & 15] |= 1ull << (n & 63);
+}
+
+/* Widens the range to all of every larger leaf it touches. False: the range is
+   everything. */
+static bool widen(const struct tlb_side *s, uint64_t *first, uint64_t *count)
+{
+    uint64_t start = align_down(*first, UNIT_PAGES);
+    uint64_t end = *first + *count;
+
+    if (s->num_huge > TLB_HUGE)
+        return false;
+    for (uint64_t u = start; u < end; u += UNIT_PAGES) {
+        if (bit_get(s->big, u / UNIT_PAGES)) {
+            *first = start;
+            end = align_up(end, UNIT_PAGES);
+            break;
+        }
+    }
+    for (unsigned n = 0; n < s->num_huge; n++) {
+        uint64_t from = s->huge[n].first, to = from + s->huge[n].count;
+
+        if (from < end && *first < to) {
+            *first = MIN(*first, from);
+            end = MAX(end, to);
+        }
+    }
+    *count = end - *first;
+    return true;
+}
+
+static void drop_slot(struct tlb *t, unsigned n, uint64_t first, uint64_t count)
+{
+    if (((page_of(t->r[n].key) - first) & PAGE_MASK) < count)
+        t->r[n].key = tlb_empty_key(n);
+    if (((page_of(t->w[n].key) - first) & PAGE_MASK) < count)
+        t->w[n].key = tlb_empty_key(n);
+}
+
+bool tlb_drop(struct tlb *t, uint64_t va, uint64_t count)
+{
+    uint64_t first = page_of(va);
+
+    if (!(t->side->halves & 1 << BIT(va, 55)))
+        return true;
+    if (count >= 1 << 20 || !widen(t->side, &first, &count)) {
+        first = 0;
+        count = PAGE_MASK + 1;
+    }
+    if (count >= TLB_ENTRIES) {
+        for (unsigned n = 0; n < TLB_ENTRIES; n++)
+            drop_slot(t, n, first, count);
+        return false;
+    }
+    for (uint64_t n = first; n < first + count; n++)
+        drop_slot(t, n & (TLB_ENTRIES - 1), first, count);
+    return count == 1 && !bit_get(t->side->fetched, first);
+}
+
+bool tlb_drop_special(struct tlb *t)
+{
+    struct tlb_side *s = t->side;
+    bool had_context = s->has_context;
+
+    if (s->num_special > TLB_SPECIALS) {
+        empty(t->r);
+        empty(t->w);
+    } else {
+        for (unsigned n = 0; n < s->num_special; n++) {
+            unsigned slot = s->special[n];
+
+            t->r[slot].key = t->w[slot].key = tlb_empty_key(slot);
+        }
+    }
+    s->num_special = 0;
+    s->has_user = s->has_context = false;
+    return !had_context;
+}
+
+static void note_special(struct tlb_side *s, const struct mmu_result *res,
+                         unsigned slot)
+{
+    s->has_user |= res->is_user;
+    s->has_context |= res->in_context;
+    if (s->num_special > TLB_SPECIALS)
+        return;
+    for (unsigned n = 0; n < s->num_special; n++) {
+        if (s->special[n] == slot)
+            return;
+    }
+    if (s->num_special < TLB_SPECIALS)
+        s->special[s->num_special] = slot;
+    s->num_special++;
+}
+
+static void note_huge(struct tlb_side *s, uint64_t page, unsigned shift)
+{
+    uint64_t count = 1ull << (shift - 12);
+    uint64_t first = align_down(page, count);
+
+    for (unsigned n = 0; n < MIN(s->num_huge, (unsigned)TLB_HUGE); n++) {
+        if (s->huge[n].first == first && s->huge[n].count == count)
+            return;
+    }
+    if (s->num_huge < TLB_HUGE) {
+        s->huge[s->num_huge].first = first;
+        s->huge[s->num_huge].count = count;
+    }
+    if (s->num_huge <= TLB_HUGE)
+        s->num_huge++;
+}
+
+static void note(struct tlb *t, uint64_t va, const struct mmu_result *res)
+{
+    struct tlb_side *s = t->side;
+    uint64_t page = page_of(va);
+
+    s->used = true;
+    s->halves |= 1 << BIT(va, 55);
+    s->has_global |= res->is_global;
+    if (res->leaf_shift > UNIT_SHIFT)
+        note_huge(s, page, res->leaf_shift);
+    else if (res->leaf_shift > 12)
+        bit_set(s->big, page / UNIT_PAGES);
+}
+
+static struct tlb_entry entry_of(uint64_t va, const struct mmu_result *res)
+{
+    return (struct tlb_entry){.key = align_down(va, 4096),
+                              .host = res->host - (va & 4095)};
+}
+
+void tlb_enter(struct tlb *t, uint64_t va, const struct mmu_result *res,
+               bool write)
+{
+    unsigned slot = va >> 12 & (TLB_ENTRIES - 1);
+
+    note(t, va, res);
+    if (t->side->keeps_special && (res->is_user || res->in_context))
+        note_special(t->side, res, slot);
+    t->r[slot] = entry_of(va, res);
+    if (write)
+        t->w[slot] = t->r[slot];
+    else
+        /* r and w of a slot may differ in page, but not in what they say of
+           the same one */
+        if (align_down(va, 4096) == t->w[slot].key)
+            t->w[slot].key = tlb_empty_key(slot);
+}
+
+void tlb_enter_code(struct tlb *t, uint64_t va, const struct mmu_result *res)
+{
+    note(t, va, res);
+    t->side->has_context |= res->in_context;
+    *tlb_code_at(t, va) = (struct tlb_code){.key = align_down(va, 4096),
+                                            .host = res->host - (va & 4095),
+                                            .pa = align_down(res->pa, 4096)};
+    bit_set(t->side->fetched, page_of(va));
+}
