@@ -21,7 +21,7 @@ enum {
 };
 
 /* RES1 bits of SCTLR_EL1 for this CPU, everything else off. */
-#define SCTLR_RESET 0x30d00800u
+#define SCTLR_RESET 0x30d00980u
 /* OSLSR_EL1: OS lock implemented (OSLM = 0b10) and locked. */
 #define OSLSR_RESET 0xau
 

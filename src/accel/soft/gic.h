@@ -47,7 +47,8 @@ bool gic_icc_write(struct cpu *cpu, unsigned key, uint64_t value);
    what is written (ISPENDR: the latch, not the line); GICx_IC* read the same
    and ignore writes, as read-only registers do. Redistributor offsets: RD_base
    from 0, SGI_base from 0x10000. Input lines are not part of it: whoever
-   drives them does so again. */
+   drives them does so again. A CPU's reset clears its redistributor: make the
+   CPUs first. */
 int gic_state_get(struct gic *gic, enum gic_space space, unsigned cpu,
                   uint32_t offset, uint64_t *value);
 int gic_state_set(struct gic *gic, enum gic_space space, unsigned cpu,

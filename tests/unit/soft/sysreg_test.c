@@ -397,6 +397,18 @@ static void writes_that_change_translation_say_so_and_end_the_block(void **s)
     assert_int_equal(msr(KEY_ESR_EL1, 1), WENT_ON);
 }
 
+static void reset_leaves_only_legal_state(void **state)
+{
+    (void)state;
+    renew();
+    cpu->sys[SYS_VBAR_EL1] = 0;
+    for (unsigned n = 0; n < NUM_SYSREGS; n++) {
+        if (n >= SYS_DBGBCR0_EL1 && n <= SYS_DBGBCR5_EL1)
+            continue; /* UNKNOWN on reset; BAS reads as one once written */
+        assert_int_equal(cpu->sys[n], sysreg_legal(n, cpu->sys[n]));
+    }
+}
+
 static void fpcr_follows_cpacr(void **state)
 {
     uint64_t v;
@@ -793,6 +805,7 @@ int main(void)
         T(state_is_for_el1_and_keeps_the_bits_it_may),
         T(every_register_of_state_has_a_rule),
         T(writes_that_change_translation_say_so_and_end_the_block),
+        T(reset_leaves_only_legal_state),
         T(fpcr_follows_cpacr),
         T(sp_el0_hides_while_in_use),
         T(pstate_fields_sit_where_spsr_has_them),
