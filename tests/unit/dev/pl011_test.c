@@ -366,6 +366,59 @@ static void lost_output_is_counted(void **state)
     assert_int_equal(console_lost(g.console), 5);
 }
 
+enum { STREAM = 100000 };
+
+static void *feed_stream(void *arg)
+{
+    uint16_t items[100];
+
+    for (unsigned fed = 0; fed < STREAM;) {
+        for (unsigned n = 0; n < 100; n++)
+            items[n] = (uint16_t)((fed + n) % 251);
+        fed += (unsigned)console_feed(arg, items, MIN(100, STREAM - fed));
+    }
+    return NULL;
+}
+
+static void *drain_stream(void *arg)
+{
+    uint8_t buf[64];
+
+    for (unsigned got = 0; got < STREAM;) {
+        size_t count = console_drain(arg, buf, sizeof(buf));
+
+        for (size_t n = 0; n < count; n++, got++) {
+            if (buf[n] != got % 251)
+                return arg;
+        }
+    }
+    return NULL;
+}
+
+/* The guest echoes; two threads of the host are at the other ends. */
+static void a_stream_from_another_thread_arrives_in_order(void **state)
+{
+    pthread_t feeder, drainer;
+    void *wrong;
+
+    (void)state;
+    open_uart();
+    pthread_create(&feeder, NULL, feed_stream, g.console);
+    pthread_create(&drainer, NULL, drain_stream, g.console);
+    for (unsigned got = 0; got < STREAM;) {
+        uint64_t item;
+
+        if (rd(FR) & RXFE)
+            continue;
+        item = rd(DR);
+        assert_int_equal(item, got++ % 251);
+        wr(DR, item);
+    }
+    pthread_join(feeder, NULL);
+    pthread_join(drainer, &wrong);
+    assert_null(wrong);
+}
+
 static void abuse_is_survived(void **state)
 {
     (void)state;
@@ -462,6 +515,7 @@ int main(void)
         TEST(a_break_is_an_error_of_its_character),
         TEST(a_break_in_loopback_comes_back),
         TEST(lost_output_is_counted),
+        TEST(a_stream_from_another_thread_arrives_in_order),
         TEST(abuse_is_survived),
         TEST(state_survives_a_snapshot),
         TEST(a_forged_snapshot_is_refused),
