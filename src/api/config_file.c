@@ -102,7 +102,8 @@ int config_file_parse(const char *text, size_t len, struct config_file *file,
 
     *file = (struct config_file){0};
     if (rc < 0) {
-        err_prefix(e, "Invalid JSON");
+        err_prefix(e, "Configuration for VMM from one single json failed: "
+                      "Invalid JSON");
         return rc;
     }
     file->missing = find_missing(&doc);
@@ -165,7 +166,7 @@ static int read_all(int fd, const char *path, struct buf *text, struct err *e)
     }
 }
 
-static int read_text(const char *path, struct buf *text, struct err *e)
+int config_file_read(const char *path, struct buf *text, struct err *e)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC), rc;
 
@@ -178,20 +179,6 @@ static int read_text(const char *path, struct buf *text, struct err *e)
                      "Unable to open or read from the configuration file: "
                      "stream did not contain valid UTF-8: %.200s",
                      path);
-    return rc;
-}
-
-int config_file_read(const char *path, struct config_file *file, struct err *e)
-{
-    struct buf text = {0};
-    int rc = read_text(path, &text, e);
-
-    if (rc == 0) {
-        rc = config_file_parse(buf_text(&text), text.len, file, e);
-        if (rc < 0)
-            err_prefix(e, "Configuration for VMM from one single json failed");
-    }
-    buf_release(&text);
     return rc;
 }
 

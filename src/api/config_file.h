@@ -8,6 +8,7 @@
  */
 
 #include "api/resources.h"
+#include "base/buf.h"
 #include "vm/config.h"
 
 /* Larger files are refused. */
@@ -24,9 +25,11 @@ struct config_file {
     const char *missing; /* a feature it asks for that is not there yet */
 };
 
-/* The sentences begin as Firecracker's do. On failure there is nothing to
-   release. A pipe is read to its end, as a shell's <(...) needs it. */
-int config_file_read(const char *path, struct config_file *file, struct err *e);
+/* Reads the text, which is the caller's to release, also on failure. A pipe is
+   read to its end, as a shell's <(...) needs it. */
+int config_file_read(const char *path, struct buf *text, struct err *e);
+
+/* On failure there is nothing to release. */
 int config_file_parse(const char *text, size_t len, struct config_file *file,
                       struct err *e);
 void config_file_release(struct config_file *file);

@@ -3,8 +3,12 @@
 
 #include "base/log.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -12,10 +16,11 @@
 
 #include "base/macros.h"
 
-enum { LIMIT_LINES = 10, LIMIT_S = 5 };
+enum { LIMIT_LINES = 10, LIMIT_S = 5, LINE_MAX_BYTES = 2048 };
 
 static struct log_config sink = {
     .id = "anonymous-instance", .fd = -1, .level = LOG_INFO};
+static atomic_uint_least64_t missed;
 static _Thread_local char thread_name[16] = "main";
 
 static const char *const level_names[] = {
@@ -26,6 +31,48 @@ static const char *const level_names[] = {
 void log_configure(const struct log_config *cfg)
 {
     sink = *cfg;
+}
+
+int log_open(const char *path, struct err *e)
+{
+    int fd =
+        open(path, O_CREAT | O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, 0666);
+
+    if (fd < 0)
+        return err_set(e, -errno,
+                       "Failed to open target file: %s (os error %d)",
+                       strerror(errno), errno);
+    return fd;
+}
+
+uint64_t log_missed(void)
+{
+    return atomic_load_explicit(&missed, memory_order_relaxed);
+}
+
+/* The path below src/, where the build may have been started anywhere. */
+static const char *below_src(const char *file)
+{
+    const char *at = strstr(file, "src/"), *last = file;
+
+    for (; at; at = strstr(last, "src/"))
+        last = at + 4;
+    return last;
+}
+
+static bool module_matches(const char *filter, const char *file)
+{
+    if (strncmp(filter, "squib::", 7) == 0)
+        filter += 7;
+    for (; *filter && *file && *file != '.'; file++) {
+        if (*file == '/' && strncmp(filter, "::", 2) == 0)
+            filter += 2;
+        else if (*file == *filter)
+            filter++;
+        else
+            return false;
+    }
+    return *filter == 0;
 }
 
 void log_thread_name(const char *name)
@@ -49,21 +96,36 @@ static int put_head(char *buf, size_t size, enum log_level level,
     localtime_r(&now.tv_sec, &tm);
     strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", &tm);
     if (sink.show_origin)
-        snprintf(origin, sizeof(origin), ":%.40s:%d", file, line);
+        snprintf(origin, sizeof(origin), ":src/%.40s:%d", below_src(file),
+                 line);
     return snprintf(buf, size, "%s.%09ld [%s:%s%s%s%s] ", when, now.tv_nsec,
                     sink.id, thread_name, sink.show_level ? ":" : "",
                     sink.show_level ? level_names[level] : "", origin);
 }
 
+/* A full or dead sink loses the line, never stops the guest: a pipe that polls
+   writable has room for any line (PIPE_BUF), and one without a reader is not
+   written to, so that no SIGPIPE comes of it. */
+static void put_line(const char *line, size_t len)
+{
+    struct pollfd sink_fd = {.fd = sink.fd, .events = POLLOUT};
+
+    static_assert(LINE_MAX_BYTES <= 4096, "a line is written whole");
+    if (poll(&sink_fd, 1, 0) != 1 || (sink_fd.revents & (POLLERR | POLLNVAL)) ||
+        write(sink.fd, line, len) < 0)
+        atomic_fetch_add_explicit(&missed, 1, memory_order_relaxed);
+}
+
 void log_at(enum log_level level, const char *file, int line, const char *fmt,
             ...)
 {
-    char buf[2048];
+    char buf[LINE_MAX_BYTES];
     va_list ap;
     size_t len;
     int n;
 
-    if (sink.fd < 0 || level > sink.level)
+    if (sink.fd < 0 || level > sink.level ||
+        (sink.module && !module_matches(sink.module, below_src(file))))
         return;
     n = put_head(buf, sizeof(buf), level, file, line);
     len = n < 0 ? 0 : MIN((size_t)n, sizeof(buf) - 2);
@@ -72,8 +134,7 @@ void log_at(enum log_level level, const char *file, int line, const char *fmt,
     va_end(ap);
     len += n < 0 ? 0 : MIN((size_t)n, sizeof(buf) - len - 2);
     buf[len++] = '\n';
-    if (write(sink.fd, buf, len) < 0)
-        return; /* a full or dead sink loses the line, never stops the guest */
+    put_line(buf, len);
 }
 
 bool log_limit_take(struct log_limit *limit)

@@ -12,17 +12,30 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/err.h"
+
 enum log_level { LOG_OFF, LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG, LOG_TRACE };
 
-/* Set up before threads start. `id` is borrowed. fd < 0: nothing is written. */
+/* Set up before threads start. The strings are borrowed. fd < 0: nothing is
+   written. A module is a source file's path below src/, without its ending;
+   only those that begin with `module` log (NULL: all). It may be spelt with
+   slashes or, as upstream's are, with double colons. */
 struct log_config {
     const char *id;
     int fd;
     enum log_level level;
     bool show_level;
     bool show_origin;
+    const char *module;
 };
 void log_configure(const struct log_config *cfg);
+
+/* Opens a file or FIFO to log to: the fd, which is the caller's, or a negative
+   errno. An existing file is overwritten from its start, not cut. */
+int log_open(const char *path, struct err *e);
+
+/* Lines lost because the sink was full or gone. */
+uint64_t log_missed(void);
 
 /* Names the calling thread, in log lines and for the host. `name` is copied:
    15 bytes of it at most. */
@@ -47,8 +60,8 @@ struct log_limit {
 /* True if the line may be written now. Call under the device's own lock. */
 bool log_limit_take(struct log_limit *limit);
 
-#define log_guest(limit, ...)                                                  \
-    do {                                                                       \
-        if (log_limit_take(limit))                                             \
-            log_warn(__VA_ARGS__);                                             \
+#define log_guest(limit, ...)      \
+    do {                           \
+        if (log_limit_take(limit)) \
+            log_warn(__VA_ARGS__); \
     } while (0)

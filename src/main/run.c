@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The options of `squib run`, and what they become. */
+
+#include "main/run.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stddef.h>
+#include <string.h>
+#include <strings.h>
+
+#include "api/resources.h"
+#include "base/buf.h"
+#include "base/log.h"
+#include "base/macros.h"
+#include "main/args.h"
+
+/* Enough for a distribution's kernel with its initrd. */
+enum { DEFAULT_MEM_MIB = 512 };
+
+static const char default_console[] = "console=ttyAMA0";
+static const char default_args[] = "reboot=k panic=1";
+
+static const char usage[] =
+    "usage: squib run --kernel FILE [options]\n"
+    "\n"
+    "Boots an arm64 Linux kernel, with its console on this terminal.\n"
+    "Ctrl-A x leaves, Ctrl-A h lists the other keys.\n"
+    "\n"
+    "  -k, --kernel FILE    arm64 kernel: raw Image, or that in gzip or zstd\n"
+    "  -i, --initrd FILE    initial RAM disk\n"
+    "  -c, --cpus N         virtual CPUs, 1 to 32 [1]\n"
+    "  -m, --mem SIZE       memory: 512, 512M, 2G [512M]\n"
+    "  -a, --append TEXT    more kernel command line; may come again. Without\n"
+    "                       a console= of yours it is console=ttyAMA0\n"
+    "      --accel NAME     what runs the guest: auto, soft [auto]\n"
+    "      --dump-fdt FILE  write the guest's device tree there\n"
+    "      --boot-timer     log how long the guest took to boot\n"
+    "      --stats          print the engine's counters at the end\n"
+    "      --level LEVEL    log to standard error: off, error, warn, info,\n"
+    "                       debug [warn]\n"
+    "  -h, --help           this text\n";
+
+const char *run_usage(void)
+{
+    return usage;
+}
+
+enum option_id {
+    OPT_KERNEL = 'k',
+    OPT_INITRD = 'i',
+    OPT_CPUS = 'c',
+    OPT_MEM = 'm',
+    OPT_APPEND = 'a',
+    OPT_HELP = 'h',
+    OPT_ACCEL = 256,
+    OPT_DUMP_FDT,
+    OPT_BOOT_TIMER,
+    OPT_STATS,
+    OPT_LEVEL,
+};
+
+static const char short_options[] = ":k:i:c:m:a:h";
+static const struct option long_options[] = {
+    {"kernel", required_argument, NULL, OPT_KERNEL},
+    {"initrd", required_argument, NULL, OPT_INITRD},
+    {"cpus", required_argument, NULL, OPT_CPUS},
+    {"mem", required_argument, NULL, OPT_MEM},
+    {"append", required_argument, NULL, OPT_APPEND},
+    {"accel", required_argument, NULL, OPT_ACCEL},
+    {"dump-fdt", required_argument, NULL, OPT_DUMP_FDT},
+    {"boot-timer", no_argument, NULL, OPT_BOOT_TIMER},
+    {"stats", no_argument, NULL, OPT_STATS},
+    {"level", required_argument, NULL, OPT_LEVEL},
+    {"help", no_argument, NULL, OPT_HELP},
+    {0},
+};
+
+bool run_parse_size(const char *text, uint64_t *mib)
+{
+    static const struct {
+        const char *suffix;
+        uint64_t mib;
+    } units[] = {
+        {"", 1},       {"M", 1},       {"MB", 1},
+        {"MiB", 1},    {"G", 1024},    {"GB", 1024},
+        {"GiB", 1024}, {"T", 1048576}, {"TiB", 1048576},
+    };
+    size_t digits = strspn(text, "0123456789");
+    unsigned long long value;
+    char number[21]; /* 2^64 has 20 digits */
+
+    if (digits == 0 || digits >= sizeof(number))
+        return false;
+    memcpy(number, text, digits);
+    number[digits] = 0;
+    if (!args_number(number, &value))
+        return false;
+    for (size_t n = 0; n < ARRAY_LEN(units); n++)
+        if (strcasecmp(text + digits, units[n].suffix) == 0)
+            return !__builtin_mul_overflow(value, units[n].mib, mib);
+    return false;
+}
+
+static int set_string(char **field, const char *value, struct err *e)
+{
+    return vm_config_set(field, value) < 0
+               ? err_set(e, -ENOMEM, "out of memory")
+               : 0;
+}
+
+static int set_cpus(struct run_options *run, const char *text, struct err *e)
+{
+    unsigned long long value;
+
+    if (!args_number(text, &value) || value < 1 || value > VM_MAX_VCPUS)
+        return err_set(e, -EINVAL,
+                       "--cpus: '%.64s' is not a number of CPUs: give one "
+                       "from 1 to %d",
+                       text, VM_MAX_VCPUS);
+    run->vm.vcpu_count = (unsigned)value;
+    return 0;
+}
+
+static int set_mem(struct run_options *run, const char *text, struct err *e)
+{
+    uint64_t mib;
+
+    if (!run_parse_size(text, &mib))
+        return err_set(e, -EINVAL,
+                       "--mem: '%.64s' is not a size: write it as 512, 512M "
+                       "or 2G",
+                       text);
+    if (mib < 1 || mib > VM_MAX_MEM_MIB)
+        return err_set(e, -EINVAL,
+                       "--mem: '%.64s' is not possible: give a size from 1M "
+                       "to 1022G",
+                       text);
+    run->vm.mem_size_mib = mib;
+    return 0;
+}
+
+static int set_level(struct run_options *run, const char *text, struct err *e)
+{
+    if (log_level_parse(text, &run->log_level))
+        return 0;
+    return err_set(e, -EINVAL,
+                   "--level: '%.64s' is no log level: try off, error, warn, "
+                   "info or debug",
+                   text);
+}
+
+static int append(struct buf *line, const char *text, struct err *e)
+{
+    if (line->len)
+        buf_putc(line, ' ');
+    if (buf_puts(line, text) < 0)
+        return err_set(e, -ENOMEM, "out of memory");
+    return 0;
+}
+
+static int take(struct run_options *run, int option, struct buf *line,
+                struct err *e)
+{
+    switch (option) {
+    case OPT_KERNEL:
+        return set_string(&run->vm.kernel_path, optarg, e);
+    case OPT_INITRD:
+        return set_string(&run->vm.initrd_path, optarg, e);
+    case OPT_CPUS:
+        return set_cpus(run, optarg, e);
+    case OPT_MEM:
+        return set_mem(run, optarg, e);
+    case OPT_APPEND:
+        return append(line, optarg, e);
+    case OPT_ACCEL:
+        return set_string(&run->vm.accel, optarg, e);
+    case OPT_DUMP_FDT:
+        return set_string(&run->vm.dump_fdt, optarg, e);
+    case OPT_LEVEL:
+        return set_level(run, optarg, e);
+    case OPT_BOOT_TIMER:
+        run->vm.boot_timer = true;
+        return 0;
+    case OPT_STATS:
+        run->stats = true;
+        return 0;
+    default:
+        run->help = true;
+        return 0;
+    }
+}
+
+/* The argument getopt stumbled over. */
+static int bad_option(int option, char **argv, struct err *e)
+{
+    const char *arg = argv[optind - 1];
+
+    if (option == ':')
+        return err_set(e, -EINVAL, "%.64s needs a value: see squib run --help",
+                       arg);
+    if (optopt && optopt < 256)
+        return err_set(e, -EINVAL,
+                       "there is no option -%c: see squib run --help", optopt);
+    return err_set(e, -EINVAL,
+                   "there is no option %.64s here: see squib run --help", arg);
+}
+
+static int take_all(struct run_options *run, int argc, char **argv,
+                    struct buf *line, struct err *e)
+{
+    int option, rc;
+
+    opterr = 0;
+    optind = 1;
+    while ((option = getopt_long(argc, argv, short_options, long_options,
+                                 NULL)) != -1) {
+        if (option == '?' || option == ':')
+            return bad_option(option, argv, e);
+        rc = take(run, option, line, e);
+        if (rc < 0)
+            return rc;
+    }
+    if (optind < argc && !run->vm.kernel_path)
+        return set_string(&run->vm.kernel_path, argv[optind++], e);
+    if (optind < argc)
+        return err_set(e, -EINVAL,
+                       "'%.64s' is one argument too many: see squib run "
+                       "--help",
+                       argv[optind]);
+    return 0;
+}
+
+/* console= as a word of its own. */
+static bool names_console(const char *line)
+{
+    const char *at = line;
+
+    while ((at = strstr(at, "console=")) != NULL) {
+        if (at == line || at[-1] == ' ')
+            return true;
+        at++;
+    }
+    return false;
+}
+
+static int compose_args(struct run_options *run, const struct buf *appended,
+                        struct err *e)
+{
+    const char *more = buf_text(appended);
+    struct buf line = {0};
+    int rc;
+
+    if (!names_console(more))
+        buf_printf(&line, "%s ", default_console);
+    buf_printf(&line, "%s%s%s", default_args, *more ? " " : "", more);
+    rc = line.failed ? err_set(e, -ENOMEM, "out of memory")
+                     : set_string(&run->vm.boot_args, buf_text(&line), e);
+    if (rc == 0) {
+        rc = vm_config_check_boot_args(run->vm.boot_args, e);
+        if (rc < 0)
+            err_prefix(e, "--append");
+    }
+    buf_release(&line);
+    return rc;
+}
+
+int run_parse(struct run_options *run, int argc, char **argv, struct err *e)
+{
+    struct buf appended = {0};
+    int rc;
+
+    *run = (struct run_options){.log_level = LOG_WARN};
+    vm_config_init(&run->vm);
+    run->vm.mem_size_mib = DEFAULT_MEM_MIB;
+    rc = take_all(run, argc, argv, &appended, e);
+    if (rc == 0 && !run->help && !run->vm.kernel_path)
+        rc = err_set(e, -EINVAL,
+                     "which kernel? Give an arm64 one with --kernel FILE: a "
+                     "raw Image, or that in gzip or zstd");
+    if (rc == 0 && !run->help)
+        rc = compose_args(run, &appended, e);
+    buf_release(&appended);
+    return rc;
+}
+
+void run_release(struct run_options *run)
+{
+    vm_config_release(&run->vm);
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/* `squib run`: a microVM for people at a terminal. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "vm/config.h"
+
+struct run_options {
+    struct vm_config vm; /* owned */
+    uint32_t log_level;  /* enum log_level */
+    bool stats;
+    bool help;
+};
+
+/* argv[0] is "run". The sentences name the fix. Whatever comes back, the
+   options are to be released. */
+int run_parse(struct run_options *run, int argc, char **argv, struct err *e);
+void run_release(struct run_options *run);
+
+const char *run_usage(void);
+
+/* "512", "512M", "512MiB", "2G": in MiB; false if it is none of these. */
+bool run_parse_size(const char *text, uint64_t *mib);

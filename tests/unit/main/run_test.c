@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+/* `squib run`: what its options become. */
+
+#include "main/run.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/heap.h"
+#include "base/log.h"
+#include "base/macros.h"
+
+enum { MAX_WORDS = 14 };
+
+static int parse(struct run_options *run, const char *const *words,
+                 struct err *e)
+{
+    char *argv[MAX_WORDS + 2] = {(char *)(uintptr_t) "run"};
+    int argc = 1;
+
+    e->text[0] = 0;
+    for (; words[argc - 1]; argc++)
+        argv[argc] = (char *)(uintptr_t)words[argc - 1];
+    return run_parse(run, argc, argv, e);
+}
+
+static void a_kernel_is_all_it_takes(void **state)
+{
+    const char *words[] = {"--kernel", "Image", NULL};
+    struct run_options run;
+    struct err e;
+
+    (void)state;
+    assert_int_equal(parse(&run, words, &e), 0);
+    assert_string_equal(run.vm.kernel_path, "Image");
+    assert_string_equal(run.vm.boot_args, "console=ttyAMA0 reboot=k panic=1");
+    assert_int_equal(run.vm.vcpu_count, 1);
+    assert_int_equal(run.vm.mem_size_mib, 512);
+    assert_int_equal(run.log_level, LOG_WARN);
+    assert_null(run.vm.initrd_path);
+    assert_null(run.vm.accel);
+    run_release(&run);
+}
+
+static void every_option_is_taken(void **state)
+{
+    const char *words[] = {"-k",           "Image",        "-i",       "rd",
+                           "--cpus",       "32",           "--mem=2G", "-a",
+                           "quiet",        "--stats",      "--append", "x=y",
+                           "--accel=soft", "--boot-timer", NULL};
+    struct run_options run;
+    struct err e;
+
+    (void)state;
+    assert_int_equal(parse(&run, words, &e), 0);
+    assert_string_equal(run.vm.initrd_path, "rd");
+    assert_string_equal(run.vm.accel, "soft");
+    assert_string_equal(run.vm.boot_args,
+                        "console=ttyAMA0 reboot=k panic=1 quiet x=y");
+    assert_int_equal(run.vm.vcpu_count, 32);
+    assert_int_equal(run.vm.mem_size_mib, 2048);
+    assert_true(run.stats);
+    assert_true(run.vm.boot_timer);
+    run_release(&run);
+}
+
+static void a_console_of_ones_own_replaces_the_default(void **state)
+{
+    const char *own[] = {"Image", "--append", "quiet console=ttyS0", NULL};
+    const char *other[] = {"Image", "--append", "netconsole=x", NULL};
+    struct run_options run;
+    struct err e;
+
+    (void)state;
+    assert_int_equal(parse(&run, own, &e), 0);
+    assert_string_equal(run.vm.boot_args,
+                        "reboot=k panic=1 quiet console=ttyS0");
+    run_release(&run);
+    assert_int_equal(parse(&run, other, &e), 0);
+    assert_string_equal(run.vm.boot_args,
+                        "console=ttyAMA0 reboot=k panic=1 netconsole=x");
+    run_release(&run);
+}
+
+static void errors_name_the_fix(void **state)
+{
+    static const struct {
+        const char *words[MAX_WORDS];
+        const char *want;
+    } rows[] = {
+        {{NULL},
+         "which kernel? Give an arm64 one with --kernel FILE: a raw "
+         "Image, or that in gzip or zstd"},
+        {{"-k", "k", "--cpus", "0"},
+         "--cpus: '0' is not a number of CPUs: give one from 1 to 32"},
+        {{"-k", "k", "--cpus", "33"},
+         "--cpus: '33' is not a number of CPUs: give one from 1 to 32"},
+        {{"-k", "k", "--cpus", "two"},
+         "--cpus: 'two' is not a number of CPUs: give one from 1 to 32"},
+        {{"-k", "k", "--mem", "0"},
+         "--mem: '0' is not possible: give a size from 1M to 1022G"},
+        {{"-k", "k", "--mem", "1023G"},
+         "--mem: '1023G' is not possible: give a size from 1M to 1022G"},
+        {{"-k", "k", "--mem", "12x"},
+         "--mem: '12x' is not a size: write it as 512, 512M or 2G"},
+        {{"-k", "k", "--level", "loud"},
+         "--level: 'loud' is no log level: try off, error, warn, info or "
+         "debug"},
+        {{"-k", "k", "l"},
+         "'l' is one argument too many: see squib run --help"},
+        {{"-k"}, "-k needs a value: see squib run --help"},
+        {{"--kernel"}, "--kernel needs a value: see squib run --help"},
+        {{"--disk", "x"},
+         "there is no option --disk here: see squib run --help"},
+        {{"-z"}, "there is no option -z: see squib run --help"},
+        {{"-k", "k", "-a", "a\tb"},
+         "--append: The kernel command line is invalid: String contains a "
+         "non-printable ASCII character."},
+    };
+    struct run_options run;
+    struct err e;
+
+    (void)state;
+    for (size_t n = 0; n < ARRAY_LEN(rows); n++) {
+        assert_true(parse(&run, rows[n].words, &e) < 0);
+        assert_string_equal(e.text, rows[n].want);
+        run_release(&run);
+    }
+}
+
+static void sizes_have_units(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t mib;
+    } good[] = {
+        {"512", 512},    {"512M", 512},
+        {"512m", 512},   {"512MiB", 512},
+        {"2G", 2048},    {"2GiB", 2048},
+        {"1T", 1048576}, {"18446744073709551615", UINT64_MAX},
+    };
+    static const char *const bad[] = {"",
+                                      "G",
+                                      "-1",
+                                      "1.5G",
+                                      "512K",
+                                      "1 G",
+                                      "18446744073709551616",
+                                      "18446744073709551615G",
+                                      "99999999999999999999999",
+                                      "0x10"};
+    uint64_t mib;
+
+    (void)state;
+    for (size_t n = 0; n < ARRAY_LEN(good); n++) {
+        assert_true(run_parse_size(good[n].text, &mib));
+        assert_true(mib == good[n].mib);
+    }
+    for (size_t n = 0; n < ARRAY_LEN(bad); n++)
+        assert_false(run_parse_size(bad[n], &mib));
+}
+
+static void every_failed_allocation_is_survived(void **state)
+{
+    const char *words[] = {"-k", "Image", "-i", "rd", "-a", "quiet", NULL};
+    struct run_options run;
+    struct err e;
+    int rc = -1;
+    long n;
+
+    (void)state;
+    for (n = 0; rc < 0; n++) {
+        heap_fail_after(n);
+        rc = parse(&run, words, &e);
+        heap_fail_after(-1);
+        run_release(&run);
+    }
+    assert_true(n > 3);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_kernel_is_all_it_takes),
+        cmocka_unit_test(every_option_is_taken),
+        cmocka_unit_test(a_console_of_ones_own_replaces_the_default),
+        cmocka_unit_test(errors_name_the_fix),
+        cmocka_unit_test(sizes_have_units),
+        cmocka_unit_test(every_failed_allocation_is_survived),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
