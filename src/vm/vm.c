@@ -1,2 +1,202 @@
 // SPDX-License-Identifier: Apache-2.0
-typedef int vm_placeholder;
+/* Building a microVM from its configuration, starting it, ending it. */
+
+#include "vm/vm.h"
+
+#include <errno.h>
+
+#include "accel/accel.h"
+#include "base/heap.h"
+#include "base/macros.h"
+#include "host/host.h"
+#include "machine/board.h"
+#include "machine/cmdline.h"
+#include "machine/devtree.h"
+#include "machine/initrd.h"
+#include "machine/kernel.h"
+#include "machine/layout.h"
+#include "vm/vcpu.h"
+
+struct vm {
+    const struct accel_ops *accel;
+    struct accel_vm *hw; /* owned */
+    struct gmem ram;
+    struct mmio_bus *bus; /* owned */
+    struct vcpus *vcpus;  /* owned; NULL until started */
+    struct kernel_info kernel;
+    struct initrd_info initrd;
+    char cmdline[CMDLINE_MAX];
+    unsigned consoles; /* enum cmdline_console, or-ed */
+    gpa_t fdt;
+    unsigned vcpu_count;
+    vm_end_fn *on_end;
+    void *ctx; /* borrowed: on_end's */
+};
+
+static void raise_spi(void *ctx, unsigned intid, bool level)
+{
+    struct vm *vm = ctx;
+
+    vm->accel->spi(vm->hw, intid, level);
+}
+
+/* The redistributors must fit before anybody makes an interrupt controller. */
+static int find_accel(struct vm *vm, const struct vm_config *cfg, struct err *e)
+{
+    struct layout_overlap overlap;
+
+    vm->accel = accel_find(cfg->accel, e);
+    if (!vm->accel)
+        return -ENODEV;
+    overlap = layout_check(cfg->vcpu_count, vm->accel->redist_bytes());
+    return layout_report(&overlap, e);
+}
+
+static int load_images(struct vm *vm, const struct vm_config *cfg,
+                       struct err *e)
+{
+    int rc = gmem_add(&vm->ram, DRAM_BASE, vm_config_ram_bytes(cfg), e);
+
+    if (rc == 0)
+        rc = kernel_load(&vm->ram, cfg->kernel_path, &vm->kernel, e);
+    if (rc == 0 && cfg->initrd_path)
+        rc = initrd_load(&vm->ram, cfg->initrd_path, vm->kernel.end,
+                         &vm->initrd, e);
+    return rc;
+}
+
+/* The tree is built in place: what did not fit would not fit the guest. */
+static int describe(struct vm *vm, const struct vm_config *cfg, struct err *e)
+{
+    struct devtree_config tree = {
+        .vcpus = cfg->vcpu_count,
+        .ram_bytes = vm_config_ram_bytes(cfg),
+        .redist_bytes = vm->accel->redist_bytes(),
+        .bootargs = vm->cmdline,
+        .initrd_start = vm->initrd.start,
+        .initrd_bytes = vm->initrd.bytes,
+        .has_pl011 = vm->consoles & CONSOLE_TTYAMA,
+        .has_uart16550 = vm->consoles & CONSOLE_TTYS,
+    };
+    void *at;
+    int bytes;
+
+    vm->fdt = fdt_addr(tree.ram_bytes);
+    at = gmem_at(&vm->ram, vm->fdt, FDT_MAX_SIZE);
+    if (!at)
+        return err_set(e, -E2BIG,
+                       "the guest's memory is too small for its device tree");
+    host_random(tree.rng_seed, sizeof(tree.rng_seed));
+    bytes = devtree_build(&tree, at, FDT_MAX_SIZE, e);
+    if (bytes < 0 || !cfg->dump_fdt)
+        return bytes;
+    return devtree_dump(cfg->dump_fdt, at, (size_t)bytes, e);
+}
+
+static int make_machine(struct vm *vm, const struct vm_config *cfg,
+                        struct console *console, struct err *e)
+{
+    struct accel_config hw = {.vcpus = cfg->vcpu_count,
+                              .ram = &vm->ram,
+                              .gicd_base = GICD_BASE,
+                              .gicr_base = GICR_BASE,
+                              .msi_base = MSI_REGION_BASE};
+    struct board_config board = {
+        .console = console,
+        .has_pl011 = vm->consoles & CONSOLE_TTYAMA,
+        .has_uart16550 = vm->consoles & CONSOLE_TTYS,
+        .has_boot_timer = cfg->boot_timer,
+        .start = {.mono_ns = host_mono_ns(), .cpu_ns = host_process_cpu_ns()},
+        .spi = raise_spi,
+        .ctx = vm,
+    };
+
+    vm->hw = vm->accel->vm_new(&hw, e);
+    if (!vm->hw)
+        return -EIO;
+    vm->bus = board_new(&board, e);
+    return vm->bus ? 0 : -ENOMEM;
+}
+
+struct vm *vm_new(const struct vm_config *cfg, struct console *console,
+                  vm_end_fn *on_end, void *ctx, struct err *e)
+{
+    struct vm *vm = heap_zalloc(sizeof(*vm));
+
+    if (!vm) {
+        err_set(e, -ENOMEM, "out of memory");
+        return NULL;
+    }
+    gmem_init(&vm->ram);
+    vm->vcpu_count = cfg->vcpu_count;
+    vm->on_end = on_end;
+    vm->ctx = ctx;
+    if (cmdline_compose(cfg->boot_args, NULL, false, vm->cmdline, e) < 0)
+        goto fail;
+    vm->consoles = cmdline_consoles(vm->cmdline);
+    if (find_accel(vm, cfg, e) < 0 || load_images(vm, cfg, e) < 0 ||
+        describe(vm, cfg, e) < 0 || make_machine(vm, cfg, console, e) < 0)
+        goto fail;
+    return vm;
+
+fail:
+    vm_free(vm);
+    return NULL;
+}
+
+void vm_free(struct vm *vm)
+{
+    if (!vm)
+        return;
+    vcpus_free(vm->vcpus);
+    mmio_bus_free(vm->bus);
+    if (vm->hw)
+        vm->accel->vm_free(vm->hw);
+    gmem_release(&vm->ram);
+    heap_free(vm);
+}
+
+int vm_start(struct vm *vm, struct err *e)
+{
+    struct vcpus_config cfg = {.accel = vm->accel,
+                               .hw = vm->hw,
+                               .bus = vm->bus,
+                               .ram = &vm->ram,
+                               .count = vm->vcpu_count,
+                               .entry = vm->kernel.entry,
+                               .x0 = vm->fdt,
+                               .on_end = vm->on_end,
+                               .ctx = vm->ctx};
+
+    check(!vm->vcpus);
+    vm->vcpus = vcpus_new(&cfg, e);
+    if (!vm->vcpus)
+        return -EIO;
+    vcpus_start(vm->vcpus);
+    return 0;
+}
+
+void vm_stop(struct vm *vm)
+{
+    if (vm->vcpus)
+        vcpus_stop(vm->vcpus);
+}
+
+enum vm_end vm_end(const struct vm *vm)
+{
+    return vm->vcpus ? vcpus_end(vm->vcpus) : VM_RUNNING;
+}
+
+const char *vm_end_error(const struct vm *vm)
+{
+    return vm->vcpus ? vcpus_end_error(vm->vcpus) : "";
+}
+
+const char *vm_stat(const struct vm *vm, unsigned index, uint64_t *value)
+{
+    if (index == 0) {
+        *value = vm->vcpus ? vcpus_mmio_exits(vm->vcpus) : 0;
+        return "mmio_exits";
+    }
+    return vm->accel->stat ? vm->accel->stat(vm->hw, index - 1, value) : NULL;
+}

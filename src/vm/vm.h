@@ -17,10 +17,10 @@ struct vm;
 /* How a VM came to its end. */
 enum vm_end {
     VM_RUNNING,
-    VM_OFF,    /* PSCI SYSTEM_OFF */
-    VM_RESET,  /* PSCI SYSTEM_RESET: the process ends, too */
+    VM_OFF,     /* PSCI SYSTEM_OFF */
+    VM_RESET,   /* PSCI SYSTEM_RESET: the process ends, too */
     VM_STOPPED, /* vm_stop */
-    VM_FAILED  /* a vCPU could not go on: vm_end_error says why */
+    VM_FAILED   /* a vCPU could not go on: vm_end_error says why */
 };
 
 /* Called once, on a vCPU's thread or on vm_stop's, when the end has come; the
@@ -45,3 +45,7 @@ enum vm_end vm_end(const struct vm *vm);
 
 /* VM_FAILED: the sentence, else "". Borrowed from vm. */
 const char *vm_end_error(const struct vm *vm);
+
+/* Counters for people and the bench: the index-th name and value, NULL after
+   the last. Exact when the VM has stopped. */
+const char *vm_stat(const struct vm *vm, unsigned index, uint64_t *value);

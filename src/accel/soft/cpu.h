@@ -130,6 +130,8 @@ struct cpu {
    on. */
 enum { MODE_EL1 = 1, MODE_FP = 2, MODE_ALWAYS_CHECK = 4 };
 
+enum { SOFT_MAX_STATS = 16 };
+
 struct soft_vm {
     struct gmem *ram; /* borrowed */
     unsigned num_cpus;
@@ -137,6 +139,8 @@ struct soft_vm {
     struct gic *gic;      /* owned */
     gpa_t gicd_base, gicr_base;
     uint64_t cntvoff_ns; /* start of the guest's time, host_mono_ns */
+
+    _Atomic uint64_t past_stats[SOFT_MAX_STATS]; /* of vCPUs since freed */
 
     /* Per 4 KiB page of each region: 0 while no code was fetched from it, then
        bumped when code in it may have changed. Lazily backed. code_gen[r][(pa - regions[r].base) >> 12]. */

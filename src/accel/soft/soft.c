@@ -98,6 +98,40 @@ static void soft_spi(struct accel_vm *vm, unsigned intid, bool level)
     gic_spi(to_vm(vm)->gic, intid, level);
 }
 
+/* The counters: name and where each lives in a CPU. */
+static const struct {
+    const char *name;
+    size_t offset;
+} stats[] = {
+    {"instructions", offsetof(struct cpu, insns)},
+    {"blocks", offsetof(struct cpu, blocks)},
+};
+static_assert(ARRAY_LEN(stats) <= SOFT_MAX_STATS,
+              "room for those of the freed");
+
+static uint64_t stat_of(const struct cpu *cpu, unsigned index)
+{
+    const char *at = (const char *)cpu + stats[index].offset;
+
+    return *(const uint64_t *)(const void *)at;
+}
+
+/* Freed vCPUs count, too. */
+static const char *soft_stat(struct accel_vm *base, unsigned index,
+                             uint64_t *value)
+{
+    struct soft_vm *vm = to_vm(base);
+
+    if (index >= ARRAY_LEN(stats))
+        return NULL;
+    *value = vm->past_stats[index];
+    for (unsigned n = 0; n < vm->num_cpus; n++) {
+        if (vm->cpus[n])
+            *value += stat_of(vm->cpus[n], index);
+    }
+    return stats[index].name;
+}
+
 static void soft_vcpu_free(struct accel_vcpu *vcpu)
 {
     struct cpu *cpu = to_cpu(vcpu);
@@ -105,8 +139,11 @@ static void soft_vcpu_free(struct accel_vcpu *vcpu)
     if (!cpu)
         return;
     gic_cpu_detach(cpu);
-    if (cpu->vm->cpus[cpu->index] == cpu)
+    if (cpu->vm->cpus[cpu->index] == cpu) {
         cpu->vm->cpus[cpu->index] = NULL;
+        for (unsigned n = 0; n < ARRAY_LEN(stats); n++)
+            atomic_fetch_add(&cpu->vm->past_stats[n], stat_of(cpu, n));
+    }
     mmu_free(cpu->mmu);
     interp_free(cpu->interp);
     host_waker_free(cpu->waker);
@@ -264,33 +301,6 @@ static int soft_gic_set(struct accel_vm *vm, enum gic_space space, unsigned cpu,
                         uint32_t offset, uint64_t value)
 {
     return gic_state_set(to_vm(vm)->gic, space, cpu, offset, value);
-}
-
-/* The counters, summed over the CPUs: name and where each lives. */
-static const struct {
-    const char *name;
-    size_t offset;
-} stats[] = {
-    {"instructions", offsetof(struct cpu, insns)},
-    {"blocks", offsetof(struct cpu, blocks)},
-};
-
-static const char *soft_stat(struct accel_vm *base, unsigned index,
-                             uint64_t *value)
-{
-    struct soft_vm *vm = to_vm(base);
-
-    if (index >= ARRAY_LEN(stats))
-        return NULL;
-    *value = 0;
-    for (unsigned n = 0; n < vm->num_cpus; n++) {
-        const char *cpu = (const void *)vm->cpus[n];
-
-        if (cpu)
-            *value +=
-                *(const uint64_t *)(const void *)(cpu + stats[index].offset);
-    }
-    return stats[index].name;
 }
 
 /* Bumps the generation of the pages and makes every CPU look them up anew. */

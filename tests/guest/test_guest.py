@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bare-metal guests: each prints its tests' results and powers off."""
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SQUIB = os.environ.get('SQUIB', str(ROOT / 'build/squib'))
+IMAGES = pathlib.Path(os.environ.get('GUESTS', ROOT / 'build/tests/guest'))
+
+# guest, vCPUs
+RUNS = [
+    ('exception', 1),
+]
+
+
+def run_guest(name, cpus, timeout=60):
+    image = IMAGES / f'{name}.img'
+    if not image.exists():
+        pytest.skip('the arm64 cross compiler is not installed')
+    return subprocess.run(
+        [SQUIB, 'run', '--kernel', str(image), '--cpus', str(cpus),
+         '--mem', '128', '--append', 'console=ttyAMA0'],
+        stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout)
+
+
+@pytest.mark.parametrize('name,cpus', RUNS,
+                         ids=[f'{n}-{c}cpu' for n, c in RUNS])
+def test_guest(name, cpus):
+    done = run_guest(name, cpus)
+    text = done.stdout.decode(errors='replace')
+    assert done.returncode == 0, text + done.stderr.decode(errors='replace')
+    lines = [l.strip() for l in text.splitlines()]
+    bad = [l for l in lines if l.startswith(('not ok', '#'))]
+    assert not bad, '\n'.join(bad)
+    assert lines[-1].startswith('done ') and lines[-1].endswith(' 0 failed')
+    assert int(lines[-1].split()[1]) == sum(l.startswith('ok ') for l in lines)
