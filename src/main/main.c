@@ -15,7 +15,7 @@
 /* People read sentences, not a log: it goes to standard error, quietly. */
 static int run_guest(const struct run_options *run, struct err *e)
 {
-    struct session_options opt = {.stats = run->stats};
+    struct session_options opt = {.any_input = true, .stats = run->stats};
     const struct log_config log = {.id = "squib",
                                    .fd = STDERR_FILENO,
                                    .level = (enum log_level)run->log_level,

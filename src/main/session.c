@@ -48,12 +48,12 @@ static void on_quit(void *ctx)
     uv_stop(&s->loop);
 }
 
-static int start_terminal(struct session *s, struct err *e)
+static int start_terminal(struct session *s, bool any_input, struct err *e)
 {
     const struct terminal_opts opts = {
         .in_fd = STDIN_FILENO,
         .out_fd = STDOUT_FILENO,
-        .input = TERMINAL_INPUT_ANY,
+        .input = any_input ? TERMINAL_INPUT_ANY : TERMINAL_INPUT_UPSTREAM,
         .on_quit = on_quit,
         .ctx = s,
     };
@@ -62,7 +62,8 @@ static int start_terminal(struct session *s, struct err *e)
     return s->terminal ? 0 : e->code;
 }
 
-static int start(struct session *s, const struct vm_config *cfg, struct err *e)
+static int start(struct session *s, const struct vm_config *cfg,
+                 const struct session_options *opt, struct err *e)
 {
     int rc;
 
@@ -72,7 +73,7 @@ static int start(struct session *s, const struct vm_config *cfg, struct err *e)
     s->vm = vm_new(cfg, s->console, on_end, s, e);
     if (!s->vm)
         return e->code;
-    rc = start_terminal(s, e);
+    rc = start_terminal(s, opt->any_input, e);
     return rc < 0 ? rc : vm_start(s->vm, e);
 }
 
@@ -103,7 +104,7 @@ static int outcome(const struct session *s, struct err *e)
 static int run(struct session *s, const struct vm_config *cfg,
                struct session_options *opt, struct err *e)
 {
-    int rc = start(s, cfg, e);
+    int rc = start(s, cfg, opt, e);
 
     if (rc < 0)
         return rc;

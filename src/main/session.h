@@ -12,9 +12,11 @@
 #include "vm/config.h"
 
 struct session_options {
-    bool started;             /* answer: the guest has run */
+    bool any_input;           /* take whatever standard input is, not only a
+                                 terminal or FIFO, as Firecracker does */
     bool stats;               /* print the engine's counters to stderr */
     void (*on_started)(void); /* the guest runs; may be NULL */
+    bool started;             /* answer: the guest has run */
 };
 
 /* 0 when the guest, or the person at the terminal, has ended it. Else a
