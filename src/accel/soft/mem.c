@@ -120,8 +120,10 @@ static unsigned unit_at(const uint8_t *p, unsigned left)
     return both & -both;
 }
 
-static void ram_read(uint8_t *to, const uint8_t *from, unsigned bytes)
+void mem_copy_in(void *buf, const uint8_t *from, unsigned bytes)
 {
+    uint8_t *to = buf;
+
     for (unsigned n = 0, unit; n < bytes; n += unit) {
         const void *p = from + n;
         uint64_t v;
@@ -139,8 +141,10 @@ static void ram_read(uint8_t *to, const uint8_t *from, unsigned bytes)
     }
 }
 
-static void ram_write(uint8_t *to, const uint8_t *from, unsigned bytes)
+void mem_copy_out(uint8_t *to, const void *buf, unsigned bytes)
 {
+    const uint8_t *from = buf;
+
     for (unsigned n = 0, unit; n < bytes; n += unit) {
         void *p = to + n;
         uint64_t v = 0;
@@ -263,7 +267,7 @@ bool mem_read_slow(struct cpu *cpu, const struct insn *i, uint64_t va,
 
     for (unsigned n = 0; n < parts; n++) {
         if (part[n].host)
-            ram_read(to, part[n].host, part[n].bytes);
+            mem_copy_in(to, part[n].host, part[n].bytes);
         else if (!device_part(cpu, i, &part[n], to, elem, false))
             return false;
         to += part[n].bytes;
@@ -290,8 +294,8 @@ bool mem_write_slow(struct cpu *cpu, const struct insn *i, uint64_t va,
     }
     for (unsigned n = 0; n < parts; n++) {
         if (part[n].host)
-            ram_write(part[n].host, from + (n ? part[0].bytes : 0),
-                      part[n].bytes);
+            mem_copy_out(part[n].host, from + (n ? part[0].bytes : 0),
+                         part[n].bytes);
     }
     return parts != 0;
 }

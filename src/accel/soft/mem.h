@@ -47,6 +47,12 @@ static inline const struct tlb_entry *tlb_w(const struct tlb *tlb, uint64_t va)
     return &tlb->w[va >> 12 & (TLB_ENTRIES - 1)];
 }
 
+/* To and from guest memory by a size known only now, each aligned element by
+   one access. The library's memcpy may store a byte twice, and the second time
+   over what another CPU wrote in between: a lock would be released again. */
+void mem_copy_in(void *to, const uint8_t *guest, unsigned bytes);
+void mem_copy_out(uint8_t *guest, const void *from, unsigned bytes);
+
 /* The host address of `bytes` that hit, or NULL: take the slow way. */
 static inline uint8_t *mem_hit_r(const struct cpu *cpu, uint64_t va,
                                  unsigned bytes, unsigned acc)
@@ -76,11 +82,16 @@ static inline bool mem_read(struct cpu *cpu, const struct insn *i, uint64_t va,
                             void *buf, unsigned bytes, unsigned elem,
                             unsigned acc)
 {
-    const uint8_t *p = mem_hit_r(cpu, va, bytes, acc);
+    const struct tlb_entry *e =
+        tlb_r(acc & ACC_UNPRIV ? cpu->tlb_unpriv : cpu->tlb, va);
+    uint64_t off = e->key ^ va;
 
-    if (unlikely(!p))
+    if (unlikely(off > 4096 - bytes))
         return mem_read_slow(cpu, i, va, buf, bytes, elem, acc);
-    memcpy(buf, p, bytes);
+    if (__builtin_constant_p(bytes))
+        memcpy(buf, e->host + off, bytes);
+    else
+        mem_copy_in(buf, e->host + off, bytes);
     return true;
 }
 
@@ -88,11 +99,16 @@ static inline bool mem_write(struct cpu *cpu, const struct insn *i, uint64_t va,
                              const void *buf, unsigned bytes, unsigned elem,
                              unsigned acc)
 {
-    uint8_t *p = mem_hit_w(cpu, va, bytes, acc);
+    const struct tlb_entry *e =
+        tlb_w(acc & ACC_UNPRIV ? cpu->tlb_unpriv : cpu->tlb, va);
+    uint64_t off = e->key ^ va;
 
-    if (unlikely(!p))
+    if (unlikely(off > 4096 - bytes))
         return mem_write_slow(cpu, i, va, buf, bytes, elem, acc);
-    memcpy(p, buf, bytes);
+    if (__builtin_constant_p(bytes))
+        memcpy(e->host + off, buf, bytes);
+    else
+        mem_copy_out(e->host + off, buf, bytes);
     return true;
 }
 

@@ -313,7 +313,16 @@ EXEC(CASP)
         return NEXT;                                                       \
     }
 
-#define RMW(name, expr)                                                      \
+/* The same by one operation of the host. */
+#define RMW_DIRECT(bits, fn)                                   \
+    {                                                          \
+        RD = (uint##bits##_t)fn((uint##bits##_t *)host,        \
+                                (uint##bits##_t)cpu->x[i->rm], \
+                                __ATOMIC_SEQ_CST);             \
+        return NEXT;                                           \
+    }
+
+#define RMW(name, kind, what)                                                \
     EXEC(name)                                                               \
     {                                                                        \
         unsigned size = i->word >> 30;                                       \
@@ -326,21 +335,16 @@ EXEC(CASP)
             return NULL;                                                     \
         switch (size) {                                                      \
         case 0:                                                              \
-            RMW_CASE(8, expr)                                                \
-        case 1:                                                              \
-            RMW_CASE(16, expr)                                               \
-        case 2:                                                              \
-            RMW_CASE(32, expr)                                               \
-        default:                                                             \
-            RMW_CASE(64, expr)                                               \
+            kind(8, what) case 1 : kind(16, what) case 2                     \
+                : kind(32, what) default : kind(64, what)                    \
         }                                                                    \
     }
-RMW(LDADD, old + arg)
-RMW(LDCLR, old & ~arg)
-RMW(LDEOR, old ^ arg)
-RMW(LDSET, old | arg)
-RMW(LDSMAX, (S)old > (S)arg ? old : arg)
-RMW(LDSMIN, (S)old < (S)arg ? old : arg)
-RMW(LDUMAX, old > arg ? old : arg)
-RMW(LDUMIN, old < arg ? old : arg)
-RMW(SWP, arg)
+RMW(LDADD, RMW_DIRECT, __atomic_fetch_add)
+RMW(LDCLR, RMW_CASE, old & ~arg)
+RMW(LDEOR, RMW_DIRECT, __atomic_fetch_xor)
+RMW(LDSET, RMW_DIRECT, __atomic_fetch_or)
+RMW(LDSMAX, RMW_CASE, (S)old > (S)arg ? old : arg)
+RMW(LDSMIN, RMW_CASE, (S)old < (S)arg ? old : arg)
+RMW(LDUMAX, RMW_CASE, old > arg ? old : arg)
+RMW(LDUMIN, RMW_CASE, old < arg ? old : arg)
+RMW(SWP, RMW_DIRECT, __atomic_exchange_n)
