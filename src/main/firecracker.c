@@ -375,7 +375,7 @@ int firecracker_main(int argc, char **argv)
 {
     enum exit_code code = EXIT_GENERIC;
     struct args args;
-    struct err e;
+    struct err e = {0};
 
     log_configure(&log_settings);
     if (args_parse(&args, table, ARRAY_LEN(table), argc, argv, &e) < 0)

@@ -29,7 +29,7 @@ static int run_guest(const struct run_options *run, struct err *e)
 static int run_main(int argc, char **argv)
 {
     struct run_options run;
-    struct err e;
+    struct err e = {0};
     int rc = run_parse(&run, argc, argv, &e), code = EXIT_OK;
 
     if (rc == 0 && run.help)

@@ -59,7 +59,7 @@ static int start_terminal(struct session *s, bool any_input, struct err *e)
     };
 
     s->terminal = terminal_new(&s->loop, s->console, &opts, e);
-    return s->terminal ? 0 : e->code;
+    return s->terminal ? 0 : -EIO;
 }
 
 static int start(struct session *s, const struct vm_config *cfg,
@@ -69,10 +69,10 @@ static int start(struct session *s, const struct vm_config *cfg,
 
     s->console = console_new(e);
     if (!s->console)
-        return e->code;
+        return -EIO;
     s->vm = vm_new(cfg, s->console, on_end, s, e);
     if (!s->vm)
-        return e->code;
+        return -EIO;
     rc = start_terminal(s, opt->any_input, e);
     return rc < 0 ? rc : vm_start(s->vm, e);
 }
