@@ -10,7 +10,10 @@ APPEND ?=
 
 export BUILD CPUS MEM KERNEL INITRD APPEND
 
-.PHONY: all run test bench fmt fmt-check clean guest-kernel help
+ISA_CASES ?= 2000000
+ISA_SEED  ?= $(shell date +%s)
+
+.PHONY: isa-fuzz all run test bench fmt fmt-check clean guest-kernel help
 
 all:
 	@tools/setup build
@@ -23,6 +26,11 @@ test:
 	@tools/setup test
 	@tools/fetch-guest
 	@tools/run-tests.py
+
+isa-fuzz:
+	@tools/setup test
+	@tools/build $(BUILD)
+	@tests/isa/diff.py --build $(BUILD) --seed $(ISA_SEED) --cases $(ISA_CASES)
 
 bench: all
 	@tools/fetch-guest
@@ -50,6 +58,8 @@ help:
 	@echo "                    standard input is not a terminal"
 	@echo "                    CPUS=2 MEM=512 KERNEL=FILE INITRD=FILE APPEND=WORDS"
 	@echo "make test           set up, then run every test"
+	@echo "make isa-fuzz       more random instructions against the oracles:"
+	@echo "                    ISA_CASES=2000000 ISA_SEED=now"
 	@echo "make bench          measure, beside QEMU where it is installed"
 	@echo "make fmt-check      check the format of the C code; make fmt mends it"
 	@echo "make guest-kernel   build a small fast-booting arm64 kernel"

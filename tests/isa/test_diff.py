@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every instruction form and random blocks, on squib and two oracles. Replay
+and look closer with tests/isa/diff.py, whose options a failure prints."""
+import os
+import shutil
+
+import pytest
+
+import diff
+import isarows
+
+SEED = int(os.environ.get('ISA_SEED', '1'))
+TIER = os.environ.get('ISA_TIER', 'interp')
+CHUNKS, PER_ROW, BLOCKS = 8, 25, 1500
+
+
+@pytest.fixture(scope='module')
+def all_rows():
+    return isarows.rows()
+
+
+@pytest.fixture(scope='module')
+def session(build, all_rows):
+    if not shutil.which(diff.QEMU[0]):
+        pytest.skip(f'{diff.QEMU[0]} is not installed')
+    made = diff.Session(str(build), all_rows, SEED, TIER)
+    missing = [m for m in made.engines.missing() if 'a64run' not in m]
+    if missing:
+        pytest.skip(f'not built: {", ".join(missing)}')
+    return made
+
+
+@pytest.mark.parametrize('chunk', range(CHUNKS))
+def test_squib_agrees_with_the_oracles(session, chunk):
+    session.reset()
+    session.run_chunk(chunk, PER_ROW, BLOCKS)
+    assert diff.report(session.tally, session.bad, 0)
+
+
+def test_the_chunks_hold_at_least_200000_cases(session):
+    rows = len(session.generator(0).rows)
+    assert CHUNKS * (rows * PER_ROW + BLOCKS) >= 200000
+
+
+def test_undefined_words_are_undefined(session):
+    session.reset()
+    session.run_undefined(20000)
+    assert diff.report(session.tally, session.bad, 0)
+
+
+def test_a_wrong_result_is_found(session):
+    """The comparison itself: a flipped bit anywhere must not pass."""
+    cases = session.chunk_cases(0, 1, 0, 'ADD_v|LDRX_imm')
+    squib, qemu, vixl = session.engines.run(cases)
+    for case, s, q, v in zip(cases, squib, qemu, vixl):
+        assert diff.judge(case, s, q, v)[0] == diff.Verdict.BOTH
+        for bit_of in (16, 271, 272, 783, 784, 795, 832):
+            raw = bytearray(s.raw)
+            raw[bit_of] ^= 0x80
+            wrong = diff.Result(bytes(raw))
+            assert diff.judge(case, wrong, q, v)[1] is not None
