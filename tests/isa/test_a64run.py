@@ -59,6 +59,34 @@ def test_exceptions_end_the_run(a64run, el):
     assert int(store['esr'], 16) & 0x7f == 0x4f  # a write, permission, level 3
 
 
+@pytest.mark.parametrize('el', (0, 1))
+def test_alignment_is_checked_where_it_must_be(a64run, el):
+    area = [{'va': '0x20000', 'bytes': 64}]
+
+    def one(word, **more):
+        return dict({'code': words(word), 'pc': PC, 'el': el, 'areas': area},
+                    **more)
+    sp, plain, ordered, exclusive, branch = a64run(
+        one(0xf94003e0, sp='0x20008'),           # ldr x0, [sp]
+        one(0xf9400001, x=['0x20003']),          # ldr x1, [x0]
+        one(0xc8dffc01, x=['0x20003']),          # ldar x1, [x0]
+        one(0xc85f7c01, x=['0x20004']),          # ldxr x1, [x0]
+        one(0xd61f0000, x=['0x20002']))          # br x0
+    assert (sp['cause'], sp['esr']) == ('sp_align', '0x9a000000')
+    assert plain['cause'] == 'end'
+    for out, far in ((ordered, '0x20003'), (exclusive, '0x20004')):
+        assert out['cause'] == 'data_abort' and out['far'] == far
+        assert int(out['esr'], 16) & 0x3f == 0x21
+    assert (branch['cause'], branch['pc']) == ('pc_align', '0x20002')
+
+
+def test_code_that_was_replaced_is_not_run(a64run):
+    # The same place, another word each time: no IC IVAU between records
+    for n, out in enumerate(a64run(*({'code': words(0xd2800000 | k << 5),
+                                      'pc': PC} for k in range(20)))):
+        assert int(out['x'][0], 16) == n
+
+
 def test_the_limit_is_exact(a64run):
     for limit in (1, 2, 3, 100):
         out, = a64run({'code': words(0x91000400, LOOP | 0x3ffffff), 'pc': PC,
