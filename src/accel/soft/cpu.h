@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "accel/soft/insn.h"
@@ -20,6 +21,7 @@ struct block;
 struct gic;
 struct host_waker;
 struct interp;
+struct jit;
 struct mmu;
 struct soft_vm;
 struct tlb;
@@ -75,6 +77,16 @@ struct cpu {
     uint64_t pc;     /* valid between blocks; inside one see cpu_pc() */
     uint64_t blk_pc; /* address of the first instruction of blk */
     const struct block *blk;
+
+    /* Of translated code (jit/): the page it runs in, NZCV as the host's flags
+       (FLAGS_*), and what its shared parts need. Meaningless outside it. */
+    uint64_t page_base;
+    uint32_t hflags;
+    const void *jumps;    /* the jump cache */
+    const void *fn_table; /* executors by a64_op */
+    uint64_t *fallbacks;  /* executed by tier 0 from there, by a64_op */
+    uint64_t misses;      /* memory accesses that took the slow way */
+
     uint32_t nzcv; /* N Z C V in bits 31..28, the others 0 */
     _Atomic uint32_t attention;
     struct tlb *tlb;        /* of plain accesses at the present EL */
@@ -115,6 +127,8 @@ struct cpu {
     struct soft_vm *vm;       /* borrowed */
     struct mmu *mmu;          /* owned: banks, walker state */
     struct interp *interp;    /* owned: block cache */
+    struct jit *jit;          /* owned: translated code; NULL: tier 0 only */
+    bool code_changed;        /* some page's generation moved: break links */
     struct host_waker *waker; /* owned */
 
     uint64_t timer_deadline_ns; /* next timer event, host_mono_ns; or never */
@@ -132,6 +146,11 @@ enum { MODE_EL1 = 1, MODE_FP = 2, MODE_ALWAYS_CHECK = 4 };
 
 enum { SOFT_MAX_STATS = 16 };
 
+/* Translated code holds cpu + CPU_BIAS in a register, so that x0 to SP are
+   reached by a one-byte displacement. */
+enum { CPU_BIAS = 128 };
+static_assert(offsetof(struct cpu, x) == 0, "x[31] is at displacement 120");
+
 struct soft_vm {
     struct gmem *ram; /* borrowed */
     unsigned num_cpus;
@@ -143,7 +162,8 @@ struct soft_vm {
     _Atomic uint64_t past_stats[SOFT_MAX_STATS]; /* of vCPUs since freed */
 
     /* Per 4 KiB page of each region: 0 while no code was fetched from it, then
-       bumped when code in it may have changed. Lazily backed. code_gen[r][(pa - regions[r].base) >> 12]. */
+       bumped when code in it may have changed. Lazily backed. code_gen[r][(pa -
+       regions[r].base) >> 12]. */
     _Atomic uint32_t *code_gen[GMEM_MAX_REGIONS];
     _Atomic uint32_t code_gen_all; /* added to each of them: mmu_code_gen */
 };

@@ -57,7 +57,7 @@ bool a64_decode(uint32_t word, uint32_t offset, bool fp_on, struct insn *out)
 {
     const struct a64_row *row = a64_find(word);
 
-    *out = (struct insn){.fn = exec_undefined, .word = word};
+    *out = (struct insn){.fn = exec_undefined, .word = word, .op = NUM_A64_OPS};
     if (!row)
         return true;
     if (row->flags & A64_FP && !fp_on) {
@@ -65,6 +65,7 @@ bool a64_decode(uint32_t word, uint32_t offset, bool fp_on, struct insn *out)
         return true;
     }
     out->fn = row->fn;
+    out->op = (uint16_t)(row - a64_rows);
     out->rd = slot_value(row, 0, word);
     out->rn = slot_value(row, 1, word);
     out->rm = slot_value(row, 2, word);

@@ -31,11 +31,14 @@ struct insn {
     uint64_t imm;  /* what the row's imm= made of the word; else 0 */
     uint32_t word; /* the instruction itself */
     uint8_t rd, rn, rm, ra;
+    uint16_t op;  /* enum a64_op; NUM_A64_OPS for what is not in the list */
+    uint16_t off; /* in records of translated code: the offset in its page */
+    uint32_t pad;
 };
 
 enum { REG_SP = 31, REG_ZERO = 32, REG_SINK = 33 };
 
-#define EXEC(name)                                                             \
+#define EXEC(name) \
     const struct insn *op_##name(struct cpu *cpu, const struct insn *i)
 #define NEXT (i + 1)
 

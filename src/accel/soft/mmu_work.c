@@ -161,8 +161,10 @@ void mmu_do_work(struct cpu *cpu)
         mmu_flush_all(cpu);
     for (unsigned n = 0; n < num; n++)
         mmu_do(cpu, &ring[n]);
-    if (code)
+    if (code) {
+        cpu->code_changed = true;
         mmu_retag_all(cpu->mmu);
+    }
     if (writes)
         mmu_flush_writes(cpu->mmu);
     atomic_store(&box->done, posted);
@@ -319,6 +321,7 @@ static bool bump(const struct soft_vm *vm, gpa_t pa)
 void mmu_code_changed_all(struct cpu *cpu, bool broadcast)
 {
     atomic_fetch_add(&cpu->vm->code_gen_all, 1);
+    cpu->code_changed = true;
     mmu_retag_all(cpu->mmu);
     if (broadcast)
         post_others(cpu, NULL, POST_CODE);
@@ -329,6 +332,7 @@ void mmu_code_changed(struct cpu *cpu, gpa_t pa)
     atomic_thread_fence(memory_order_seq_cst);
     if (!bump(cpu->vm, pa))
         return;
+    cpu->code_changed = true;
     mmu_retag_all(cpu->mmu);
     post_others(cpu, NULL, POST_CODE);
 }

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/*
+ * Tier 1: blocks of guest instructions translated to x86-64, one code arena a
+ * CPU. docs/soft-engine.md describes the machine registers, the block layout
+ * and the protocol at the borders.
+ *
+ * What is here belongs to the CPU's own thread. An arena for each CPU means
+ * that code is translated once per CPU that runs it; in return nothing in it
+ * is ever changed under a running CPU, and there is no lock.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "accel/soft/cpu.h"
+
+/* What is to be found in the host's CPU: 0 where it cannot run tier 1 at all.
+   Tests mask it. */
+enum jit_feature {
+    JIT_BASE = 1,
+    JIT_BMI = 2,
+    JIT_AVX2 = 4,
+    JIT_FMA = 8,
+    JIT_AES = 16,
+    JIT_SHA = 32,
+    JIT_PCLMUL = 64,
+    JIT_AVX512 = 128
+};
+unsigned jit_host_features(void);
+
+/* bytes: the arena's limit; it grows as it is used. NULL: no memory, or the
+   host gives no executable pages. */
+struct jit *jit_new(struct cpu *cpu, uint64_t bytes, unsigned features);
+void jit_free(struct jit *jit);
+
+/* Like interp_run, with translated code where it pays. */
+void jit_run(struct cpu *cpu, uint64_t max_insns);
+
+/* Forgets all translations. */
+void jit_flush(struct jit *jit);
+
+/* Counters, by name, until NULL: blocks, bytes, links, flushes... */
+const char *jit_stat(const struct jit *jit, unsigned index, uint64_t *value);

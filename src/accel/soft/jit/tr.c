@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What emitters build upon: guest registers, flags, exits, memory. */
+
+#include "accel/soft/jit/tr.h"
+
+#include "accel/soft/mmu.h"
+
+static const int8_t pinned[34] = {
+    [0] = RDI,  [1] = RSI,      [2] = R8,        [3] = R9,        [4] = R11,
+    [5] = -1,   [6] = -1,       [7] = -1,        [8] = -1,        [9] = -1,
+    [10] = -1,  [11] = -1,      [12] = -1,       [13] = -1,       [14] = -1,
+    [15] = -1,  [16] = -1,      [17] = -1,       [18] = -1,       [19] = RBX,
+    [20] = R12, [21] = R13,     [22] = R14,      [23] = -1,       [24] = -1,
+    [25] = -1,  [26] = -1,      [27] = -1,       [28] = -1,       [29] = -1,
+    [30] = -1,  [REG_SP] = R10, [REG_ZERO] = -1, [REG_SINK] = -1,
+};
+
+int t_pinned(unsigned g)
+{
+    return pinned[g];
+}
+
+void t_get_to(struct tr *t, bool w, unsigned dst, unsigned g)
+{
+    if (g == REG_ZERO)
+        x64_mov_imm(&t->c, dst, 0);
+    else if (pinned[g] >= 0)
+        x64_mov(&t->c, w, dst, (unsigned)pinned[g]);
+    else
+        x64_load(&t->c, w, dst, RBP, CPU_X(g));
+}
+
+unsigned t_get(struct tr *t, unsigned g, unsigned scratch)
+{
+    if (pinned[g] >= 0)
+        return (unsigned)pinned[g];
+    t_get_to(t, true, scratch, g);
+    return scratch;
+}
+
+unsigned t_dst(unsigned g, unsigned scratch)
+{
+    return pinned[g] >= 0 ? (unsigned)pinned[g] : scratch;
+}
+
+void t_put(struct tr *t, unsigned g, unsigned reg)
+{
+    if (g == REG_SINK)
+        return;
+    if (pinned[g] >= 0)
+        x64_mov(&t->c, true, (unsigned)pinned[g], reg);
+    else
+        x64_store(&t->c, true, reg, RBP, CPU_X(g));
+}
+
+void t_alu(struct tr *t, bool w, enum x64_alu op, unsigned dst, unsigned g)
+{
+    if (g == REG_ZERO)
+        x64_alu_ri(&t->c, w, op, dst, 0);
+    else if (pinned[g] >= 0)
+        x64_alu_rr(&t->c, w, op, dst, (unsigned)pinned[g]);
+    else
+        x64_alu_rm(&t->c, w, op, dst, RBP, CPU_X(g));
+}
+
+void t_flags_set(struct tr *t, bool inverted)
+{
+    if (inverted)
+        x64_u8(&t->c, 0xf5); /* cmc */
+    x64_u8(&t->c, 0x9f);     /* lahf */
+    x64_setcc(&t->c, CC_O, RAX);
+    x64_u8(&t->c, 0x66); /* mov [hflags], ax */
+    x64_op_rm(&t->c, false, 0x89, RAX, RBP, CPU(hflags));
+    t->flags_live = t->flags_kept = true;
+}
+
+/* With the host's flags in the Arm's polarity. HI and LS want a borrow. */
+static enum x64_cc cond_live(struct tr *t, unsigned cond)
+{
+    static const uint8_t cc[14] = {CC_E,  CC_NE, CC_B,  CC_AE, CC_S,
+                                   CC_NS, CC_O,  CC_NO, CC_A,  CC_BE,
+                                   CC_GE, CC_L,  CC_G,  CC_LE};
+
+    if (cond == 8 || cond == 9) {
+        x64_u8(&t->c, 0xf5);
+        t->flags_live = t->flags_kept = false;
+    }
+    return cc[cond];
+}
+
+/* test byte [rbp + disp], imm */
+static void test_byte(struct tr *t, int32_t disp, unsigned imm)
+{
+    x64_u8(&t->c, 0xf6);
+    x64_modrm_mem(&t->c, 0, RBP, disp);
+    x64_u8(&t->c, imm);
+}
+
+/* From memory: the high byte is N Z . . . . . C, bit 0 of the low one V. */
+enum x64_cc t_cond(struct tr *t, unsigned cond)
+{
+    const int32_t high = CPU(hflags) + 1;
+    bool negate = cond & 1;
+
+    if (t->flags_live)
+        return cond_live(t, cond);
+    switch (cond >> 1) {
+    case 0:
+        test_byte(t, high, 0x40);
+        break;
+    case 1:
+        test_byte(t, high, 1);
+        break;
+    case 2:
+        test_byte(t, high, 0x80);
+        break;
+    case 3:
+        test_byte(t, CPU(hflags), 1);
+        break;
+    case 4:                                             /* HI: C and not Z */
+        x64_op_rm(&t->c, false, 0x1b6, RAX, RBP, high); /* movzx */
+        x64_alu_ri(&t->c, false, ALU_AND, RAX, 0x41);
+        x64_alu_ri(&t->c, false, ALU_CMP, RAX, 1);
+        return negate ? CC_NE : CC_E;
+    default: /* GE: N == V; GT: and not Z */
+        x64_op_rm(&t->c, false, 0x1b6, RAX, RBP, high);
+        if (cond >> 1 == 6) {
+            x64_mov(&t->c, false, RCX, RAX);
+            x64_alu_ri(&t->c, false, ALU_AND, RCX, 0x40);
+        }
+        x64_shift_imm(&t->c, false, SH_SHR, RAX, 7);
+        x64_op_rm(&t->c, false, 0x32, RAX, RBP, CPU(hflags)); /* xor al, m */
+        if (cond >> 1 == 6)
+            x64_alu_rr(&t->c, false, ALU_OR, RAX, RCX);
+        x64_test(&t->c, false, RAX, RAX);
+        return negate ? CC_NE : CC_E;
+    }
+    return negate ? CC_E : CC_NE;
+}
+
+void t_bail(struct tr *t, enum x64_cc cc)
+{
+    struct tr_bail *b = &t->bails[t->num_bails++];
+
+    check(t->num_bails <= TR_MAX_BAILS);
+    b->place = x64_jcc(&t->c, cc);
+    b->back = NULL;
+    b->idx = (uint16_t)t->idx;
+}
+
+void t_pc_to(struct tr *t, unsigned dst, uint64_t offset)
+{
+    x64_load(&t->c, true, dst, RBP, CPU(page_base));
+    if ((int64_t)offset >= INT32_MIN && (int64_t)offset <= INT32_MAX) {
+        x64_lea(&t->c, true, dst, dst, (int32_t)offset);
+    } else {
+        x64_mov_imm(&t->c, RCX, offset);
+        x64_lea_sib(&t->c, true, dst, dst, RCX, 0, 0);
+    }
+}
+
+static void add_exit(struct tr *t, uint8_t *place, uint64_t offset)
+{
+    check(t->num_exits < TR_MAX_EXITS);
+    t->exits[t->num_exits++] =
+        (struct tr_exit){.place = place, .target = (uint32_t)offset};
+}
+
+void t_exit_rax(struct tr *t)
+{
+    x64_jmp_to(&t->c, t->glue->probe);
+}
+
+/* A loop must notice when it is wanted elsewhere. */
+static void poll_attention(struct tr *t, uint64_t offset)
+{
+    uint8_t *none;
+
+    x64_alu_mi(&t->c, false, ALU_CMP, RBP, CPU(attention), 0);
+    none = x64_jcc(&t->c, CC_E);
+    t_pc_to(t, RAX, offset);
+    x64_jmp_to(&t->c, t->glue->leave);
+    x64_here(&t->c, none);
+}
+
+void t_exit_to(struct tr *t, uint64_t offset)
+{
+    if (offset >= 4096) {
+        t_pc_to(t, RAX, offset);
+        t_exit_rax(t);
+        return;
+    }
+    if (offset <= t_off(t))
+        poll_attention(t, offset);
+    add_exit(t, x64_jmp(&t->c), offset);
+}
+
+void t_exit_if(struct tr *t, enum x64_cc cc, uint64_t offset)
+{
+    uint8_t *not_taken;
+
+    if (offset < 4096 && offset > t_off(t)) {
+        add_exit(t, x64_jcc(&t->c, cc), offset);
+        return;
+    }
+    not_taken = x64_jcc(&t->c, cc ^ 1);
+    t_exit_to(t, offset);
+    x64_here(&t->c, not_taken);
+}
+
+/* 9 instructions on a hit: key XOR va <= 4096 - bytes tests page, permission
+   and page crossing at once (mmu.h). */
+void t_tlb(struct tr *t, unsigned bytes, bool write)
+{
+    int32_t side = write ? (int32_t)offsetof(struct tlb, w) : 0;
+
+    x64_mov(&t->c, false, RCX, RAX);
+    x64_shift_imm(&t->c, false, SH_SHR, RCX, 8);
+    x64_alu_ri(&t->c, false, ALU_AND, RCX, (TLB_ENTRIES - 1) << 4);
+    x64_op_sib(&t->c, true, 0x8b, RDX, R15, RCX, 0, side);
+    x64_alu_rr(&t->c, true, ALU_XOR, RDX, RAX);
+    x64_alu_ri(&t->c, true, ALU_CMP, RDX, (int32_t)(4096 - bytes));
+    t_bail(t, CC_A);
+    x64_op_sib(&t->c, true, 0x03, RDX, R15, RCX, 0,
+               side + (int32_t)offsetof(struct tlb_entry, host));
+}
+static_assert(sizeof(struct tlb_entry) == 16 &&
+                  offsetof(struct tlb_entry, key) == 0,
+              "the index is va >> 12 << 4");

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/*
+ * The translator's state for one block, and what emitters build upon.
+ *
+ * Machine registers while translated code runs:
+ *   rbp  cpu + CPU_BIAS            r15  cpu->tlb
+ *   rdi rsi r8 r9 r11 = x0 x1 x2 x3 x4;  rbx r12 r13 r14 = x19 x20 x21 x22;
+ *   r10 = SP; all other guest registers live in cpu->x[]
+ *   rax rcx rdx xmm0-15: scratch, dead between guest instructions
+ *
+ * An emitter translates one instruction and returns true, or false before it
+ * has emitted anything: then the executor of tier 0 is called for it. Until an
+ * emitter has passed its last t_bail() it must not have changed guest state:
+ * a bail executes the whole instruction in tier 0 and goes on behind it.
+ *
+ * NZCV lives in cpu->hflags between instructions: AH of LAHF in bits 15:8 (N Z
+ * - - - - - C) and V in bit 0; C has the Arm's polarity. Right after a setter
+ * the host's flags hold the same (t->flags_live), until something clobbers
+ * them; an emitter that leaves them alone says so by t->flags_kept.
+ */
+
+#include "accel/soft/block.h"
+#include "accel/soft/jit/x64.h"
+#include "isa_gen.h"
+
+enum { TR_MAX_BAILS = 256, TR_MAX_EXITS = 2 * BLOCK_MAX_INSNS + 2 };
+enum { TR_INSN_BYTES = 256 /* the most an emitter may emit, cold part too */ };
+
+/* A direct exit: its displacement can be linked to the block at `target`. */
+struct tr_exit {
+    uint8_t *place;
+    uint32_t target; /* offset in the page */
+};
+
+struct tr_bail {
+    uint8_t *place; /* of the jump to the cold part */
+    uint8_t *back;  /* where it goes on */
+    uint16_t idx;   /* of the instruction */
+};
+
+struct glue {
+    const uint8_t *enter;
+    const uint8_t *fallback; /* call; rax: the record */
+    const uint8_t *miss;     /* the same, counted as a slow memory access */
+    const uint8_t *probe;    /* jmp; rax: the PC to go to */
+    const uint8_t *leave;    /* jmp; rax: the PC to go on at, in C */
+    const uint8_t *link;     /* jmp; eax: number of the exit */
+};
+
+struct tr {
+    struct x64 c;
+    const struct glue *glue;
+    unsigned features;
+    uint32_t mode;
+    const struct block *src;
+    unsigned idx;   /* the instruction being translated */
+    uint32_t start; /* offset of the block in its page */
+    uint8_t *entry; /* where the block's code begins */
+    bool flags_live, flags_kept;
+    bool count_insns;
+    bool ended; /* the last emitter left the block for good */
+    struct tr_exit exits[TR_MAX_EXITS];
+    unsigned num_exits;
+    uint32_t first_exit; /* number of exits[0] */
+    struct tr_bail bails[TR_MAX_BAILS];
+    unsigned num_bails;
+};
+
+typedef bool jit_emit_fn(struct tr *t, const struct insn *i);
+struct jit_emitter {
+    enum a64_op op;
+    jit_emit_fn *emit;
+};
+
+/* The tables of the emitter files, ended by a NULL emit. */
+extern const struct jit_emitter jit_int_emitters[];
+extern const struct jit_emitter jit_branch_emitters[];
+extern const struct jit_emitter jit_mem_emitters[];
+extern const struct jit_emitter jit_atomic_emitters[];
+extern const struct jit_emitter jit_sys_emitters[];
+extern const struct jit_emitter jit_fp_emitters[];
+extern const struct jit_emitter jit_simd_emitters[];
+
+/* Displacement from rbp of a member of struct cpu. */
+#define CPU(member) ((int32_t)offsetof(struct cpu, member) - CPU_BIAS)
+#define CPU_X(g)    ((int32_t)(8 * (g)) - CPU_BIAS)
+#define CPU_V(n)    (CPU(v) + 16 * (int32_t)(n))
+
+/* The host register a guest register lives in, or -1: memory. */
+int t_pinned(unsigned g);
+
+/* A host register that holds guest register g: its own, or `scratch` loaded
+   with it. Read only. Keeps flags. */
+unsigned t_get(struct tr *t, unsigned g, unsigned scratch);
+
+/* dst = g. Keeps flags. */
+void t_get_to(struct tr *t, bool w, unsigned dst, unsigned g);
+
+/* Where a result for g is best made, and putting it there. Keep flags. The
+   value must be zero-extended when 32 bits are meant. */
+unsigned t_dst(unsigned g, unsigned scratch);
+void t_put(struct tr *t, unsigned g, unsigned reg);
+
+/* dst op= g, by register, memory or constant zero. */
+void t_alu(struct tr *t, bool w, enum x64_alu op, unsigned dst, unsigned g);
+
+/* After an x86 instruction that set all flags: NZCV is what they say. inverted:
+   CF is a borrow (SUB, CMP, SBB). Clobbers rax. */
+void t_flags_set(struct tr *t, bool inverted);
+
+/* Makes the host's flags answer `cond` (0..13); the condition to test. Uses
+   t->flags_live; otherwise clobbers rax, rcx and the flags. */
+enum x64_cc t_cond(struct tr *t, unsigned cond);
+
+/* If cc (now): tier 0 executes this instruction instead. */
+void t_bail(struct tr *t, enum x64_cc cc);
+
+/* The address page_base + offset into rax: PC-relative addresses. */
+void t_pc_to(struct tr *t, unsigned dst, uint64_t offset);
+
+/* Leaves the block for page_base + offset, linked when it lies in the page. */
+void t_exit_to(struct tr *t, uint64_t offset);
+/* The same if cc; returns having emitted the not-taken way. */
+void t_exit_if(struct tr *t, enum x64_cc cc, uint64_t offset);
+/* To the address in rax. */
+void t_exit_rax(struct tr *t);
+
+/* The TLB: rdx = host address of `bytes` at the VA in rax, or bail. Keeps rax;
+   clobbers rcx, flags. */
+void t_tlb(struct tr *t, unsigned bytes, bool write);
+
+/* Offset of the instruction in its page. */
+static inline uint32_t t_off(const struct tr *t)
+{
+    return t->start + 4 * t->idx;
+}
