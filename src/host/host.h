@@ -35,7 +35,7 @@ int host_discard(void *p, uint64_t bytes);
  * A thread that sleeps until somebody wakes it, or until a point in time. A
  * wake that comes before the wait is not lost: the next wait returns at once.
  */
-struct host_waker; /* owned by its maker */
+struct host_waker;                       /* owned by its maker */
 struct host_waker *host_waker_new(void); /* NULL: out of memory */
 void host_waker_free(struct host_waker *w);
 void host_waker_wake(struct host_waker *w); /* any thread; does not block */
@@ -43,3 +43,20 @@ void host_waker_wake(struct host_waker *w); /* any thread; does not block */
 /* Sleeps until woken or host_mono_ns() >= deadline_ns (UINT64_MAX: never).
    True if woken. Only the owner thread waits. */
 bool host_waker_wait(struct host_waker *w, uint64_t deadline_ns);
+
+/*
+ * A wake-up that a poll can wait for: readable from a signal to the drain. Any
+ * number of signals are one.
+ */
+struct host_event {
+    int rd, wr; /* owned; the same one where the host has event fds */
+};
+int host_event_open(struct host_event *ev, struct err *e);
+void host_event_close(struct host_event *ev);        /* takes {-1, -1} */
+void host_event_signal(const struct host_event *ev); /* does not block */
+void host_event_drain(const struct host_event *ev);
+
+/* poll(2) until host_mono_ns() >= deadline_ns (UINT64_MAX: for ever). How many
+   are ready; 0 for the deadline and for signals. */
+struct pollfd;
+unsigned host_poll(struct pollfd *fds, unsigned count, uint64_t deadline_ns);

@@ -201,7 +201,7 @@ bool gmem_write(struct gmem *mem, gpa_t gpa, const void *buf, uint64_t len)
         uint64_t part = part_at(mem, gpa, len, &host);
 
         memcpy(host, from, (size_t)part);
-        gmem_mark_dirty(mem, gpa, part);
+        gmem_written(mem, gpa, part);
         from += part;
         gpa += part;
         len -= part;
@@ -277,6 +277,23 @@ void gmem_mark_dirty(struct gmem *mem, gpa_t gpa, uint64_t len)
             mark_pages(r->dirty, (from - r->base) >> mem->track_shift,
                        (to - r->base) >> mem->track_shift);
     }
+}
+
+void gmem_set_hook(struct gmem *mem,
+                   void (*written)(void *ctx, gpa_t gpa, uint64_t len),
+                   void *ctx)
+{
+    mem->written = written;
+    mem->ctx = ctx;
+}
+
+void gmem_written(struct gmem *mem, gpa_t gpa, uint64_t len)
+{
+    if (!len)
+        return;
+    gmem_mark_dirty(mem, gpa, len);
+    if (mem->written)
+        mem->written(mem->ctx, gpa, len);
 }
 
 bool gmem_take_dirty(struct gmem *mem, gpa_t gpa)

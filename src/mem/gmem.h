@@ -29,6 +29,8 @@ struct gmem {
     struct gmem_region regions[GMEM_MAX_REGIONS]; /* by base, no overlap */
     unsigned num_regions;
     unsigned track_shift; /* log2 of the tracking page; 0: off */
+    void (*written)(void *ctx, gpa_t gpa, uint64_t len);
+    void *ctx; /* borrowed: written's */
 };
 
 /* An empty memory: release is allowed from here on, any number of times. */
@@ -43,8 +45,18 @@ int gmem_add(struct gmem *mem, gpa_t base, uint64_t bytes, struct err *e);
    RAM of one region. len 0: the address must still be inside or at the end. */
 void *gmem_at(const struct gmem *mem, gpa_t gpa, uint64_t len);
 
+/* Somebody other than a vCPU has written [gpa, gpa + len): marks it dirty and
+   tells the hook, which an accelerator needs (accel_ops.ram_written). Devices
+   call it after they wrote and before they tell the guest. Any thread. */
+void gmem_written(struct gmem *mem, gpa_t gpa, uint64_t len);
+
+/* NULL: nobody. Set while no other thread uses the memory. */
+void gmem_set_hook(struct gmem *mem,
+                   void (*written)(void *ctx, gpa_t gpa, uint64_t len),
+                   void *ctx);
+
 /* Copy to or from the guest; false, and nothing copied, unless all is RAM (of
-   one region or of several that abut). A write marks what it wrote dirty. */
+   one region or of several that abut). A write calls gmem_written. */
 bool gmem_read(const struct gmem *mem, gpa_t gpa, void *buf, uint64_t len);
 bool gmem_write(struct gmem *mem, gpa_t gpa, const void *buf, uint64_t len);
 
