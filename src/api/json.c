@@ -31,8 +31,9 @@ void json_release(struct json_reader *r)
 
 /* ---- faults ---- */
 
-static int record(struct json_reader *r, size_t pos, bool has_place,
-                  const char *fmt, va_list ap)
+__attribute__((format(printf, 4, 0))) static int
+record(struct json_reader *r, size_t pos, bool has_place, const char *fmt,
+       va_list ap)
 {
     buf_clear(&r->error);
     r->error_pos = pos;

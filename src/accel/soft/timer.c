@@ -4,6 +4,7 @@
 #include "accel/soft/timer.h"
 
 #include <sched.h>
+#include <stdatomic.h>
 
 #include "accel/soft/gic.h"
 #include "accel/soft/sysreg.h"
@@ -139,12 +140,12 @@ static bool sleep_until(struct cpu *cpu, uint64_t deadline_ns)
 {
     bool slept = false;
 
-    __atomic_store_n(&cpu->run_state, RUN_WAITING, __ATOMIC_SEQ_CST);
+    atomic_store(&cpu->run_state, RUN_WAITING);
     if (!has_reason_to_run(cpu)) {
         host_waker_wait(cpu->waker, deadline_ns);
         slept = true;
     }
-    __atomic_store_n(&cpu->run_state, RUN_GUEST, __ATOMIC_SEQ_CST);
+    atomic_store(&cpu->run_state, RUN_GUEST);
     return slept;
 }
 

@@ -1,0 +1,435 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Run every test there is and say plainly how it went.
+
+    tools/run-tests.py [WORD...]
+
+Builds squib four ways (plain, with sanitizers, with clang, for aarch64), checks
+layers and format, runs the unit tests of three of the builds and then the
+Python tests. With WORDs only those groups run whose name contains one. The last
+line is "N passed, N failed, N skipped"; the exit code is 0 when none failed.
+"""
+
+import concurrent.futures
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import xml.etree.ElementTree as xml
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+PYTHON = "/usr/bin/python3"  # the one that Debian's pytest belongs to
+JOBS = max(2, os.cpu_count() or 2)
+SYSROOT = os.path.join(TOP, ".cache/sysroot-arm64")
+
+SANITIZER_ENV = {
+    "ASAN_OPTIONS": "abort_on_error=1:detect_stack_use_after_return=1",
+    "UBSAN_OPTIONS": "halt_on_error=1:abort_on_error=1:print_stacktrace=1",
+}
+
+# What cross-building needs beside the compiler: unpacked, never installed.
+ARM64_PACKAGES = ["libuv1-dev", "libuv1", "libfdt-dev", "libfdt1",
+                  "zlib1g-dev", "zlib1g", "libzstd-dev", "libzstd1",
+                  "libcmocka-dev", "libcmocka0"]
+
+
+class Build:
+    """A build folder, the options that make it, and how its programs run."""
+
+    def __init__(self, name, folder, options=(), env=None, slowness=1,
+                 setup_env=None, runner=()):
+        self.name = name
+        self.folder = folder
+        self.options = list(options)
+        self.env = env or {}
+        self.slowness = slowness
+        self.setup_env = setup_env or {}
+        self.runner = list(runner)
+
+
+PLAIN = Build("plain", "build", ["-Dtests=enabled"])
+ASAN = Build("asan+ubsan", "build-asan",
+             ["-Dtests=enabled", "-Db_sanitize=address,undefined",
+              # gcc's warnings are not reliable in instrumented code
+              "-Doptimization=1", "-Dwerror=false"],
+             SANITIZER_ENV, slowness=5)
+CLANG = Build("clang", "build-clang", ["-Dtests=enabled"],
+              setup_env={"CC": "clang"})
+ARM64 = Build("aarch64", "build-aarch64",
+              ["-Dtests=enabled", "--cross-file", ".cache/sysroot-arm64.ini",
+               "--cross-file", "tools/cross-aarch64.ini"],
+              {"SQUIB_TEST_EMULATED": "1"}, slowness=20,
+              runner=["qemu-aarch64-static", "-L", "/usr/aarch64-linux-gnu",
+                      "-E", "LD_LIBRARY_PATH=%s/usr/lib/aarch64-linux-gnu"
+                      % SYSROOT])
+
+
+class Report:
+    """Counts, prints as it goes, and remembers what to say at the end."""
+
+    def __init__(self):
+        self.passed = 0
+        self.failed = []
+        self.skipped = []
+        self.lock = threading.Lock()
+        self.tty = sys.stdout.isatty()
+
+    def line(self, text):
+        with self.lock:
+            if self.tty:
+                sys.stdout.write("\r\033[K")
+            print(text, flush=True)
+
+    def status(self, text):
+        """What is going on now; only a terminal shows it."""
+        if self.tty:
+            width = shutil.get_terminal_size().columns - 1
+            with self.lock:
+                sys.stdout.write("\r\033[K" + text[:width])
+                sys.stdout.flush()
+
+    def group(self, name):
+        self.line("")
+        self.line(name)
+
+    def row(self, word, name, note, seconds):
+        self.line("  %-4s %-34s %-24s %6.1f s" % (word, name, note, seconds))
+
+    def output(self, text, most=60):
+        lines = text.rstrip().splitlines()
+        if len(lines) > most:
+            lines = ["(the last %d lines of %d)" % (most, len(lines))
+                     ] + lines[-most:]
+        for each in lines:
+            self.line("       | " + each)
+
+    def one(self, name, ok, seconds, note="", output=""):
+        """A step that is one test by itself."""
+        if ok:
+            self.passed += 1
+        else:
+            self.failed.append(name)
+        self.row("ok" if ok else "FAIL", name, note, seconds)
+        if not ok:
+            self.output(output)
+
+    def many(self, name, cases, seconds, output="", where=""):
+        """Cases of one program or file: (name, "passed|failed|skipped", why)."""
+        count = {"passed": 0, "failed": 0, "skipped": 0}
+        with self.lock:
+            for case, how, why in cases:
+                count[how] += 1
+                if how == "passed":
+                    self.passed += 1
+                elif how == "failed":
+                    self.failed.append("%s%s: %s" % (where, name, case))
+                else:
+                    self.skipped.append("%s%s: %s: %s" % (
+                        where, name, case, why or "no reason given"))
+        note = ", ".join("%d %s" % (n, how) for how, n in count.items() if n)
+        bad = count["failed"] > 0
+        self.row("FAIL" if bad else "ok" if count["passed"] else "skip",
+                 name, note or "no case", seconds)
+        if bad:
+            self.output(output)
+
+    def close(self, seconds):
+        self.line("")
+        for title, names in (("skipped", self.skipped),
+                             ("failed", self.failed)):
+            if names:
+                self.line("%s:" % title)
+                for name in names:
+                    self.line("  " + name)
+                self.line("")
+        self.line("took %d min %02d s" % divmod(int(seconds), 60))
+        self.line("%d passed, %d failed, %d skipped" % (
+            self.passed, len(self.failed), len(self.skipped)))
+        return 1 if self.failed else 0
+
+
+report = Report()
+
+
+def run_shown(title, argv, env=None, on_line=None):
+    """Run it, show its last line on a terminal and a sign of life elsewhere.
+    Gives the exit code, the whole output and the seconds it took."""
+    start = time.monotonic()
+    process = subprocess.Popen(argv, cwd=TOP, stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, text=True,
+                               errors="replace",
+                               env={**os.environ, **(env or {})})
+    lines = []
+    told = [start]
+    done = threading.Event()
+
+    def tick():
+        while not done.wait(1):
+            took = time.monotonic() - start
+            last = lines[-1].strip() if lines else ""
+            report.status("  .... %s (%d s) %s" % (title, took, last))
+            if not report.tty and time.monotonic() - told[0] >= 15:
+                told[0] = time.monotonic()
+                report.line("  .... %s, %d s: %s" % (title, took, last[:60]))
+
+    ticker = threading.Thread(target=tick, daemon=True)
+    ticker.start()
+    for line in process.stdout:
+        lines.append(line)
+        if on_line:
+            on_line(line)
+    code = process.wait()
+    done.set()
+    ticker.join()
+    return code, "".join(lines), time.monotonic() - start
+
+
+# --- builds -----------------------------------------------------------------
+
+
+def has_tests(build):
+    path = os.path.join(TOP, build.folder, "meson-info/intro-tests.json")
+    try:
+        with open(path) as f:
+            return bool(json.load(f))
+    except (OSError, ValueError):
+        return False
+
+
+def do_build(build):
+    """Configure, when it is new or was made without tests, and build."""
+    if os.path.exists(os.path.join(TOP, build.folder, "build.ninja")) and \
+            not has_tests(build):
+        run_shown("reconfigure " + build.folder,
+                  ["meson", "setup", "--reconfigure", build.folder,
+                   *build.options], build.setup_env)
+    code, output, seconds = run_shown(
+        "build " + build.name,
+        ["tools/build", build.folder, *build.options, "--", "-j%d" % JOBS],
+        build.setup_env)
+    errors = [line for line in output.splitlines()
+              if "error" in line or "FAILED" in line or "warning" in line]
+    report.one("build: " + build.name, code == 0, seconds,
+               output=output if len(errors) < 3 else "\n".join(errors[:40]))
+    return code == 0
+
+
+def fetch_sysroot():
+    """Unpack arm64's libraries, and write the cross file that says where."""
+    with open(SYSROOT + ".ini", "w") as f:
+        f.write("[constants]\nsysroot = '%s'\n" % SYSROOT)
+    if os.path.isdir(SYSROOT):
+        return True
+    new = SYSROOT + ".new"
+    shutil.rmtree(new, ignore_errors=True)
+    code, output, seconds = run_shown(
+        "fetch the arm64 libraries",
+        ["tools/fetch-debs", "arm64", new, *ARM64_PACKAGES])
+    if code != 0:
+        report.one("fetch the arm64 libraries", False, seconds, output=output)
+        return False
+    # Installed, the two library folders are one, and links are absolute.
+    libs = os.path.join(new, "usr/lib/aarch64-linux-gnu")
+    root_libs = os.path.join(new, "lib/aarch64-linux-gnu")
+    for name in os.listdir(root_libs):
+        os.rename(os.path.join(root_libs, name), os.path.join(libs, name))
+    for name in os.listdir(libs):
+        path = os.path.join(libs, name)
+        if os.path.islink(path) and os.path.isabs(os.readlink(path)):
+            target = os.path.basename(os.readlink(path))
+            os.remove(path)
+            os.symlink(target, path)
+    os.rename(new, SYSROOT)
+    return True
+
+
+# --- unit tests -------------------------------------------------------------
+
+TAP = re.compile(r"(not )?ok (\d+)(?: - (.*?))?(?:\s*# SKIP\s*(.*))?$")
+PLAN = re.compile(r"1\.\.(\d+)$")
+
+
+def tap_cases(build, name, code, output):
+    """The cases a program reported, and what its end says beyond them."""
+    cases, planned = [], None
+    for line in output.splitlines():
+        plan = PLAN.match(line)
+        if plan:
+            planned = (planned or 0) + int(plan.group(1))
+        match = TAP.match(line)
+        if not match:
+            continue
+        bad, number, title, skip = match.groups()
+        # cmocka 1.1.5 says "not ok" of what it skips, later ones "ok"
+        how = "skipped" if skip is not None else "failed" if bad else "passed"
+        cases.append((title or skip or number, how,
+                      "not on %s" % build.name))
+    if planned is None and not cases: # not TAP: its exit code speaks
+        how = {0: "passed", 77: "skipped"}.get(code, "failed")
+        why = output.strip().splitlines()[-1] if output.strip() else "no reason"
+        return [(name, how, why)]
+    if planned is not None and planned != len(cases):
+        cases.append(("%d of %d cases ran (exit code %d)" % (
+            len(cases), planned, code), "failed", ""))
+    elif code != 0 and not any(how == "failed" for _, how, _ in cases):
+        cases.append(("ended with exit code %d" % code, "failed", ""))
+    return cases
+
+
+def unit_program(build, test):
+    """One program of meson's list, run as `meson test` would."""
+    name = os.path.relpath(test["cmd"][0],
+                           os.path.join(TOP, build.folder, "tests"))
+    name = test["name"] if name[0] == "." else name.replace("unit/", "", 1)
+    env = {**os.environ, **build.env, **test.get("env", {}),
+           "CMOCKA_MESSAGE_OUTPUT": "TAP"}
+    limit = test["timeout"] * build.slowness
+    start = time.monotonic()
+    pin = None
+    if build.runner:
+        # User emulation on an x86 host lets a load-acquire pass an earlier
+        # store-release, which the Arm ARM forbids (B2.3.11) and our sleeping
+        # protocols count on. On one host CPU nobody can see it.
+        cpus = sorted(os.sched_getaffinity(0))
+        cpu = cpus[hash(name) % len(cpus)]
+        pin = lambda: os.sched_setaffinity(0, {cpu})
+    process = subprocess.Popen(build.runner + test["cmd"], env=env,
+                               preexec_fn=pin,
+                               cwd=test["workdir"] or TOP,
+                               stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, text=True,
+                               errors="replace", start_new_session=True)
+    try:
+        output, _ = process.communicate(timeout=limit)
+        cases = tap_cases(build, name, process.returncode, output)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        output, _ = process.communicate()
+        cases = [("ended within %d s" % limit, "failed", "")]
+    report.many(name, cases, time.monotonic() - start, output,
+                build.name + ": ")
+
+
+def unit_tests(build):
+    listing = subprocess.run(["meson", "introspect", "--tests", build.folder],
+                             cwd=TOP, stdout=subprocess.PIPE, text=True,
+                             check=True)
+    tests = [test for test in json.loads(listing.stdout)
+             if any(suite.endswith(":unit") for suite in test["suite"])]
+    report.group("unit tests, %s" % build.name)
+    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
+        list(pool.map(lambda test: unit_program(build, test), tests))
+
+
+# --- Python tests -----------------------------------------------------------
+
+
+def python_cases(path):
+    """From pytest's report: file -> [cases], seconds, the failures' text."""
+    files = {}
+    for case in xml.parse(path).getroot().iter("testcase"):
+        name = case.get("classname", "").replace(".", "/") or case.get("name")
+        entry = files.setdefault(name, [[], 0.0, []])
+        entry[1] += float(case.get("time", 0))
+        how, why = "passed", ""
+        for child in case:
+            if child.tag in ("failure", "error"):
+                how = "failed"
+                entry[2].append("%s\n%s" % (case.get("name"), child.text))
+            elif child.tag == "skipped" and how == "passed":
+                how, why = "skipped", child.get("message", "")
+        entry[0].append((case.get("name"), how, why))
+    return files
+
+
+def python_tests(folders):
+    report.group("Python tests: " + " ".join(folders))
+    junit = tempfile.NamedTemporaryFile(suffix=".xml")
+    line = re.compile(r"(?:\[gw\d+\] \[ *\d+%\] )?(FAILED|ERROR) (\S+)")
+
+    def on_line(text):
+        match = line.match(text)
+        if match:
+            report.line("  %s %s" % (match.group(1), match.group(2)))
+
+    code, output, seconds = run_shown(
+        "pytest",
+        [PYTHON, "-m", "pytest", "-v", "-n", str(JOBS), "--junitxml",
+         junit.name, "-p", "no:cacheprovider", "-c", "tests/pytest.ini",
+         "--rootdir", "tests", *folders],
+        {"SQUIB": os.path.join(TOP, PLAIN.folder, "squib"),
+         "SQUIB_BUILD": os.path.join(TOP, PLAIN.folder),
+         "SQUIB_GUEST": os.path.join(TOP, ".cache/guest"),
+         "PYTHONDONTWRITEBYTECODE": "1"}, on_line)
+    try:
+        files = python_cases(junit.name)
+    except xml.ParseError:
+        report.one("pytest", False, seconds, output=output)
+        return
+    for name, (cases, took, failures) in sorted(files.items()):
+        report.many(name, cases, took, "\n".join(failures))
+    if code not in (0, 1, 5): # 5: there was no test
+        report.one("pytest", False, seconds, "exit code %d" % code, output)
+
+
+def python_folders():
+    """Those of tests/ that hold a Python test."""
+    found = []
+    for name in sorted(os.listdir(os.path.join(TOP, "tests"))):
+        folder = os.path.join(TOP, "tests", name)
+        if os.path.isdir(folder) and any(
+                f.endswith("_test.py") or f.startswith("test_")
+                for _, _, files in os.walk(folder)
+                for f in files if f.endswith(".py")):
+            found.append("tests/" + name)
+    return found
+
+
+# --- all of it --------------------------------------------------------------
+
+
+def check(name, argv):
+    code, output, seconds = run_shown(name, argv)
+    report.one(name, code == 0, seconds, output=output)
+
+
+def main(words):
+    start = time.monotonic()
+
+    def wanted(group):
+        return not words or any(word in group for word in words)
+
+    report.group("checks")
+    if wanted("checks"):
+        check("layers", ["tools/check-layers"])
+        check("format", ["tools/fmt", "--check"])
+    report.group("builds")
+    built = [do_build(PLAIN)]
+    if built[0]:
+        for build in (ASAN, ARM64, CLANG):
+            if not wanted(build.name):
+                continue
+            if build is ARM64 and not fetch_sysroot():
+                continue
+            if do_build(build):
+                built.append(build)
+        built[0] = PLAIN
+        for build in built:
+            if build is not CLANG and wanted(build.name):
+                unit_tests(build)
+        folders = [f for f in python_folders() if wanted(f)]
+        if folders:
+            python_tests(folders)
+    return report.close(time.monotonic() - start)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
