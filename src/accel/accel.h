@@ -62,7 +62,7 @@ struct accel_ops {
     const char *name;
     bool has_psci;
 
-    int (*probe)(struct err *e); /* 0: it runs on this host, now */
+    int (*probe)(struct err *e);    /* 0: it runs on this host, now */
     uint64_t (*redist_bytes)(void); /* of one GIC redistributor */
 
     struct accel_vm *(*vm_new)(const struct accel_config *cfg, struct err *e);

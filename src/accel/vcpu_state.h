@@ -49,5 +49,5 @@ enum icc_reg {
 enum gic_space { GIC_DIST, GIC_REDIST };
 
 /* op0..op2 as MRS and MSR carry them in bits 20:5 of the instruction. */
-#define SYSREG_KEY(op0, op1, crn, crm, op2)                                    \
+#define SYSREG_KEY(op0, op1, crn, crm, op2) \
     ((op0) << 14 | (op1) << 11 | (crn) << 7 | (crm) << 3 | (op2))

@@ -113,7 +113,7 @@ static int fail(enum exit_code code, const struct err *e)
     log_error("%s", e->text);
     fprintf(stderr, "Error: %s\n", e->text);
     log_error("Firecracker exiting with error. exit_code=%d", code);
-    return code;
+    return (int)code;
 }
 
 /* Upstream logs the backslashes as they stand here. Somebody who types `squib

@@ -236,7 +236,7 @@ int main(int argc, char **argv)
 {
     bool binary = false;
 
-    for (int n = 1; n < argc; n++) {
+    for (int n = 1; n < argc; n += 2) {
         const char *value = n + 1 < argc ? argv[n + 1] : "";
 
         if (!strcmp(argv[n], "--help"))
@@ -257,7 +257,6 @@ int main(int argc, char **argv)
         } else {
             return misused("unknown option");
         }
-        n++;
     }
     return run_records(binary);
 }
