@@ -49,6 +49,13 @@ struct glue {
     const uint8_t *link;     /* jmp; eax: number of the exit */
 };
 
+/* Which V registers xmm8 to xmm15 hold: tr_vec.c's own. */
+enum { TR_VEC_REGS = 8 };
+struct tr_vec {
+    uint8_t holds[TR_VEC_REGS]; /* V register + 1, or 0 */
+    uint8_t next;               /* the one to take next */
+};
+
 struct tr {
     struct x64 c;
     const struct glue *glue;
@@ -66,6 +73,7 @@ struct tr {
     uint32_t first_exit; /* number of exits[0] */
     struct tr_bail bails[TR_MAX_BAILS];
     unsigned num_bails;
+    struct tr_vec vec; /* tr_vec.h */
 };
 
 typedef bool jit_emit_fn(struct tr *t, const struct insn *i);
