@@ -169,12 +169,12 @@ class Generator:
             return signed(row.get(word, 'imm9'), 9)
         if 'imm7' in f:
             return signed(row.get(word, 'imm7'), 7) << n
-        if 'option' in f:
+        if row.name.endswith(('_reg', '_uxtw', '_sxtw')):
             m = row.get(word, 'Rm')
             if m == row.get(word, 'RnSP') and m != 31:
                 return None
             value = 0 if m == 31 else struct.unpack('<Q', x[m])[0]
-            option = row.get(word, 'option')
+            option = word >> 13 & 7
             if option & 1 == 0:
                 value &= 0xffffffff
             if option == 6:

@@ -15,23 +15,7 @@ static inline bool base_faults(const struct cpu *cpu, const struct insn *i)
     return BIT(cpu->sys[SYS_SCTLR_EL1], cpu->el ? 3 : 4);
 }
 
-/* The register offset: extended by option, shifted by the size if S is set. */
-static inline uint64_t reg_offset(const struct cpu *cpu, const struct insn *i,
-                                  unsigned size_log2)
-{
-    uint64_t x = cpu->x[i->rm];
-
-    switch (FIELD(i, 15, 13)) {
-    case 2:
-        x = (uint32_t)x;
-        break;
-    case 6:
-        x = (uint64_t)(int32_t)x;
-        break;
-    default:
-        break;
-    }
-    return FIELD(i, 12, 12) ? x << size_log2 : x;
-}
-
 #define BASE (cpu->x[i->rn])
+
+/* The register offset: the low bits of Rm as `type`, shifted by imm. */
+#define OFFSET(type) ((uint64_t)(type)cpu->x[i->rm] << i->imm)

@@ -54,13 +54,16 @@ static bool abort_at(struct cpu *cpu, const struct insn *i, uint64_t va,
 static bool translate(struct cpu *cpu, const struct insn *i, struct part *p,
                       unsigned elem, unsigned acc)
 {
-    unsigned unpriv = acc & ACC_UNPRIV;
+    const struct tlb *tlb = acc & ACC_UNPRIV ? cpu->tlb_unpriv : cpu->tlb;
     struct mmu_result res;
 
-    p->host = acc & ACC_WRITE ? mem_hit_w(cpu, p->va, p->bytes, unpriv)
-                              : mem_hit_r(cpu, p->va, p->bytes, unpriv);
-    if (p->host)
+    const struct tlb_entry *e =
+        acc & ACC_WRITE ? tlb_w(tlb, p->va) : tlb_r(tlb, p->va);
+
+    if ((e->key ^ p->va) < 4096) {
+        p->host = e->host + (e->key ^ p->va);
         return true;
+    }
     mmu_access(cpu, p->va, acc, &res);
     if (res.fault)
         return abort_at(cpu, i, p->va, acc, res.fsc);
@@ -316,10 +319,10 @@ bool mem_zero_block(struct cpu *cpu, const struct insn *i, uint64_t va)
 {
     static const uint8_t zero[ZVA_BYTES];
     uint64_t block = align_down(va, ZVA_BYTES);
-    uint8_t *p = mem_hit_w(cpu, block, ZVA_BYTES, 0);
     struct mmu_result res;
+    uint8_t *p;
 
-    if (likely(p)) {
+    if (likely(mem_hit_w(cpu, block, ZVA_BYTES, 0, &p))) {
         memset(p, 0, ZVA_BYTES);
         return true;
     }
@@ -335,8 +338,9 @@ bool mem_zero_block(struct cpu *cpu, const struct insn *i, uint64_t va)
 bool mem_cache_op(struct cpu *cpu, const struct insn *i, uint64_t va)
 {
     struct mmu_result res;
+    const uint8_t *p;
 
-    if (mem_hit_r(cpu, va, 1, 0))
+    if (mem_hit_r(cpu, va, 1, 0, &p))
         return true;
     mmu_access(cpu, va, ACC_CACHE, &res);
     return !res.fault || abort_at(cpu, i, va, ACC_CACHE, res.fsc);

@@ -53,25 +53,31 @@ static inline const struct tlb_entry *tlb_w(const struct tlb *tlb, uint64_t va)
 void mem_copy_in(void *to, const uint8_t *guest, unsigned bytes);
 void mem_copy_out(uint8_t *guest, const void *from, unsigned bytes);
 
-/* The host address of `bytes` that hit, or NULL: take the slow way. */
-static inline uint8_t *mem_hit_r(const struct cpu *cpu, uint64_t va,
-                                 unsigned bytes, unsigned acc)
+/* Sets *p to the host address of `bytes` that hit; false: take the slow way. */
+static inline bool mem_hit_r(const struct cpu *cpu, uint64_t va, unsigned bytes,
+                             unsigned acc, const uint8_t **p)
 {
     const struct tlb_entry *e =
         tlb_r(acc & ACC_UNPRIV ? cpu->tlb_unpriv : cpu->tlb, va);
     uint64_t off = e->key ^ va;
 
-    return likely(off <= 4096 - bytes) ? e->host + off : NULL;
+    if (unlikely(off > 4096 - bytes))
+        return false;
+    *p = e->host + off;
+    return true;
 }
 
-static inline uint8_t *mem_hit_w(const struct cpu *cpu, uint64_t va,
-                                 unsigned bytes, unsigned acc)
+static inline bool mem_hit_w(const struct cpu *cpu, uint64_t va, unsigned bytes,
+                             unsigned acc, uint8_t **p)
 {
     const struct tlb_entry *e =
         tlb_w(acc & ACC_UNPRIV ? cpu->tlb_unpriv : cpu->tlb, va);
     uint64_t off = e->key ^ va;
 
-    return likely(off <= 4096 - bytes) ? e->host + off : NULL;
+    if (unlikely(off > 4096 - bytes))
+        return false;
+    *p = e->host + off;
+    return true;
 }
 
 /* `bytes` in elements of `elem`; both constants at every call but SIMD
@@ -82,16 +88,14 @@ static inline bool mem_read(struct cpu *cpu, const struct insn *i, uint64_t va,
                             void *buf, unsigned bytes, unsigned elem,
                             unsigned acc)
 {
-    const struct tlb_entry *e =
-        tlb_r(acc & ACC_UNPRIV ? cpu->tlb_unpriv : cpu->tlb, va);
-    uint64_t off = e->key ^ va;
+    const uint8_t *p;
 
-    if (unlikely(off > 4096 - bytes))
+    if (unlikely(!mem_hit_r(cpu, va, bytes, acc, &p)))
         return mem_read_slow(cpu, i, va, buf, bytes, elem, acc);
     if (__builtin_constant_p(bytes))
-        memcpy(buf, e->host + off, bytes);
+        memcpy(buf, p, bytes);
     else
-        mem_copy_in(buf, e->host + off, bytes);
+        mem_copy_in(buf, p, bytes);
     return true;
 }
 
@@ -99,16 +103,14 @@ static inline bool mem_write(struct cpu *cpu, const struct insn *i, uint64_t va,
                              const void *buf, unsigned bytes, unsigned elem,
                              unsigned acc)
 {
-    const struct tlb_entry *e =
-        tlb_w(acc & ACC_UNPRIV ? cpu->tlb_unpriv : cpu->tlb, va);
-    uint64_t off = e->key ^ va;
+    uint8_t *p;
 
-    if (unlikely(off > 4096 - bytes))
+    if (unlikely(!mem_hit_w(cpu, va, bytes, acc, &p)))
         return mem_write_slow(cpu, i, va, buf, bytes, elem, acc);
     if (__builtin_constant_p(bytes))
-        memcpy(e->host + off, buf, bytes);
+        memcpy(p, buf, bytes);
     else
-        mem_copy_out(e->host + off, buf, bytes);
+        mem_copy_out(p, buf, bytes);
     return true;
 }
 
@@ -134,10 +136,11 @@ MEM_DEFINE(64)
 static inline void *mem_atomic(struct cpu *cpu, const struct insn *i,
                                uint64_t va, unsigned bytes, unsigned acc)
 {
-    uint8_t *p = acc & ACC_WRITE ? mem_hit_w(cpu, va, bytes, 0)
-                                 : mem_hit_r(cpu, va, bytes, 0);
+    const struct tlb_entry *e =
+        acc & ACC_WRITE ? tlb_w(cpu->tlb, va) : tlb_r(cpu->tlb, va);
+    uint64_t off = e->key ^ va;
 
-    if (likely(p && !(va & (bytes - 1))))
-        return p;
+    if (likely(off <= 4096 - bytes && !(va & (bytes - 1))))
+        return e->host + off;
     return mem_atomic_slow(cpu, i, va, bytes, acc);
 }

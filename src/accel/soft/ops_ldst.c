@@ -29,37 +29,75 @@ uint64_t imm_pair(uint32_t word, uint32_t offset)
     return (uint64_t)sext64(BITS(word, 21, 15), 7) << (word >> 31 ? 3 : 2);
 }
 
-/* One access, then what is done to the base: `va` is where, `wb` the new base
-   or the old one. */
-#define LOAD(name, bits, extend, acc, va_expr, ...)                       \
-    EXEC(name)                                                            \
-    {                                                                     \
-        uint64_t va;                                                      \
-        uint##bits##_t v;                                                 \
-                                                                          \
-        if (unlikely(base_faults(cpu, i)))                                \
-            return exc_sp_align(cpu, i);                                  \
-        va = va_expr;                                                     \
-        if (unlikely(!mem_read(cpu, i, va, &v, bits / 8, bits / 8, acc))) \
-            return NULL;                                                  \
-        __VA_ARGS__;                                                      \
-        RD = (uint64_t)extend v;                                          \
-        return NEXT;                                                      \
+uint64_t imm_regoff(uint32_t word, uint32_t offset)
+{
+    (void)offset;
+    return BIT(word, 12) ? word >> 30 : 0; /* the shift */
+}
+
+/*
+ * An executor is two functions: one that goes through as long as the TLB hits
+ * and needs no stack for it, and one for all else, which starts anew. `va` is
+ * where; the rest is what is done to the base when the access went through.
+ */
+#define COLD static __attribute__((noinline, cold)) const struct insn *
+
+#define LOAD(name, bits, extend, acc, va_expr, ...)             \
+    COLD slow_##name(struct cpu *cpu, const struct insn *i)     \
+    {                                                           \
+        uint##bits##_t v;                                       \
+        uint64_t va;                                            \
+                                                                \
+        if (base_faults(cpu, i))                                \
+            return exc_sp_align(cpu, i);                        \
+        va = va_expr;                                           \
+        if (!mem_read(cpu, i, va, &v, bits / 8, bits / 8, acc)) \
+            return NULL;                                        \
+        __VA_ARGS__;                                            \
+        RD = (uint64_t)extend v;                                \
+        return NEXT;                                            \
+    }                                                           \
+    EXEC(name)                                                  \
+    {                                                           \
+        uint64_t va = va_expr;                                  \
+        const uint8_t *p;                                       \
+        uint##bits##_t v;                                       \
+                                                                \
+        if (unlikely(!mem_hit_r(cpu, va, bits / 8, acc, &p) ||  \
+                     base_faults(cpu, i)))                      \
+            return slow_##name(cpu, i);                         \
+        memcpy(&v, p, sizeof(v));                               \
+        __VA_ARGS__;                                            \
+        RD = (uint64_t)extend v;                                \
+        return NEXT;                                            \
     }
 
-#define STORE(name, bits, acc, va_expr, ...)                               \
-    EXEC(name)                                                             \
-    {                                                                      \
-        uint##bits##_t v = (uint##bits##_t)RD;                             \
-        uint64_t va;                                                       \
-                                                                           \
-        if (unlikely(base_faults(cpu, i)))                                 \
-            return exc_sp_align(cpu, i);                                   \
-        va = va_expr;                                                      \
-        if (unlikely(!mem_write(cpu, i, va, &v, bits / 8, bits / 8, acc))) \
-            return NULL;                                                   \
-        __VA_ARGS__;                                                       \
-        return NEXT;                                                       \
+#define STORE(name, bits, acc, va_expr, ...)                     \
+    COLD slow_##name(struct cpu *cpu, const struct insn *i)      \
+    {                                                            \
+        uint##bits##_t v = (uint##bits##_t)RD;                   \
+        uint64_t va;                                             \
+                                                                 \
+        if (base_faults(cpu, i))                                 \
+            return exc_sp_align(cpu, i);                         \
+        va = va_expr;                                            \
+        if (!mem_write(cpu, i, va, &v, bits / 8, bits / 8, acc)) \
+            return NULL;                                         \
+        __VA_ARGS__;                                             \
+        return NEXT;                                             \
+    }                                                            \
+    EXEC(name)                                                   \
+    {                                                            \
+        uint##bits##_t v = (uint##bits##_t)RD;                   \
+        uint64_t va = va_expr;                                   \
+        uint8_t *p;                                              \
+                                                                 \
+        if (unlikely(!mem_hit_w(cpu, va, bits / 8, acc, &p) ||   \
+                     base_faults(cpu, i)))                       \
+            return slow_##name(cpu, i);                          \
+        memcpy(p, &v, sizeof(v));                                \
+        __VA_ARGS__;                                             \
+        return NEXT;                                             \
     }
 
 #define LOAD_FORMS(name, bits, extend)                                  \
@@ -68,8 +106,9 @@ uint64_t imm_pair(uint32_t word, uint32_t offset)
     LOAD(name##_post, bits, extend, ACC_READ, BASE, BASE = va + i->imm) \
     LOAD(name##_pre, bits, extend, ACC_READ, BASE + i->imm, BASE = va)  \
     LOAD(name##_t, bits, extend, ACC_READ | ACC_UNPRIV, BASE + i->imm)  \
-    LOAD(name##_reg, bits, extend, ACC_READ,                            \
-         BASE + reg_offset(cpu, i, i->word >> 30))
+    LOAD(name##_reg, bits, extend, ACC_READ, BASE + OFFSET(uint64_t))   \
+    LOAD(name##_uxtw, bits, extend, ACC_READ, BASE + OFFSET(uint32_t))  \
+    LOAD(name##_sxtw, bits, extend, ACC_READ, BASE + OFFSET(int32_t))
 
 #define STORE_FORMS(name, bits)                                   \
     STORE(name##_imm, bits, ACC_WRITE, BASE + i->imm)             \
@@ -77,7 +116,9 @@ uint64_t imm_pair(uint32_t word, uint32_t offset)
     STORE(name##_post, bits, ACC_WRITE, BASE, BASE = va + i->imm) \
     STORE(name##_pre, bits, ACC_WRITE, BASE + i->imm, BASE = va)  \
     STORE(name##_t, bits, ACC_WRITE | ACC_UNPRIV, BASE + i->imm)  \
-    STORE(name##_reg, bits, ACC_WRITE, BASE + reg_offset(cpu, i, i->word >> 30))
+    STORE(name##_reg, bits, ACC_WRITE, BASE + OFFSET(uint64_t))   \
+    STORE(name##_uxtw, bits, ACC_WRITE, BASE + OFFSET(uint32_t))  \
+    STORE(name##_sxtw, bits, ACC_WRITE, BASE + OFFSET(int32_t))
 
 /* clang-format off */
 LOAD_FORMS(LDRB, 8, )
@@ -133,38 +174,68 @@ EXEC(PRFUM)
     return NEXT;
 }
 
-#define PAIR_LOAD(name, bits, extend, va_expr, ...)                            \
-    EXEC(name)                                                                 \
-    {                                                                          \
-        uint##bits##_t v[2];                                                   \
-        uint64_t va;                                                           \
-                                                                               \
-        if (unlikely(base_faults(cpu, i)))                                     \
-            return exc_sp_align(cpu, i);                                       \
-        va = va_expr;                                                          \
-        if (unlikely(!mem_read(cpu, i, va, v, sizeof(v), bits / 8, ACC_READ))) \
-            return NULL;                                                       \
-        __VA_ARGS__;                                                           \
-        RD = (uint64_t)extend v[0];                                            \
-        cpu->x[i->ra] = (uint64_t)extend v[1];                                 \
-        return NEXT;                                                           \
+#define PAIR_LOAD(name, bits, extend, va_expr, ...)                  \
+    COLD slow_##name(struct cpu *cpu, const struct insn *i)          \
+    {                                                                \
+        uint##bits##_t v[2];                                         \
+        uint64_t va;                                                 \
+                                                                     \
+        if (base_faults(cpu, i))                                     \
+            return exc_sp_align(cpu, i);                             \
+        va = va_expr;                                                \
+        if (!mem_read(cpu, i, va, v, sizeof(v), bits / 8, ACC_READ)) \
+            return NULL;                                             \
+        __VA_ARGS__;                                                 \
+        RD = (uint64_t)extend v[0];                                  \
+        cpu->x[i->ra] = (uint64_t)extend v[1];                       \
+        return NEXT;                                                 \
+    }                                                                \
+    EXEC(name)                                                       \
+    {                                                                \
+        uint64_t va = va_expr;                                       \
+        const uint8_t *p;                                            \
+        uint##bits##_t v, v2;                                        \
+                                                                     \
+        if (unlikely(!mem_hit_r(cpu, va, bits / 4, ACC_READ, &p) ||  \
+                     base_faults(cpu, i)))                           \
+            return slow_##name(cpu, i);                              \
+        memcpy(&v, p, sizeof(v));                                    \
+        memcpy(&v2, p + sizeof(v), sizeof(v));                       \
+        __VA_ARGS__;                                                 \
+        RD = (uint64_t)extend v;                                     \
+        cpu->x[i->ra] = (uint64_t)extend v2;                         \
+        return NEXT;                                                 \
     }
 
-#define PAIR_STORE(name, bits, va_expr, ...)                                \
-    EXEC(name)                                                              \
-    {                                                                       \
-        uint##bits##_t v[2] = {(uint##bits##_t)RD,                          \
-                               (uint##bits##_t)cpu->x[i->ra]};              \
-        uint64_t va;                                                        \
-                                                                            \
-        if (unlikely(base_faults(cpu, i)))                                  \
-            return exc_sp_align(cpu, i);                                    \
-        va = va_expr;                                                       \
-        if (unlikely(                                                       \
-                !mem_write(cpu, i, va, v, sizeof(v), bits / 8, ACC_WRITE))) \
-            return NULL;                                                    \
-        __VA_ARGS__;                                                        \
-        return NEXT;                                                        \
+#define PAIR_STORE(name, bits, va_expr, ...)                           \
+    COLD slow_##name(struct cpu *cpu, const struct insn *i)            \
+    {                                                                  \
+        uint##bits##_t v[2] = {(uint##bits##_t)RD,                     \
+                               (uint##bits##_t)cpu->x[i->ra]};         \
+        uint64_t va;                                                   \
+                                                                       \
+        if (base_faults(cpu, i))                                       \
+            return exc_sp_align(cpu, i);                               \
+        va = va_expr;                                                  \
+        if (!mem_write(cpu, i, va, v, sizeof(v), bits / 8, ACC_WRITE)) \
+            return NULL;                                               \
+        __VA_ARGS__;                                                   \
+        return NEXT;                                                   \
+    }                                                                  \
+    EXEC(name)                                                         \
+    {                                                                  \
+        uint##bits##_t v = (uint##bits##_t)RD;                         \
+        uint##bits##_t v2 = (uint##bits##_t)cpu->x[i->ra];             \
+        uint64_t va = va_expr;                                         \
+        uint8_t *p;                                                    \
+                                                                       \
+        if (unlikely(!mem_hit_w(cpu, va, bits / 4, ACC_WRITE, &p) ||   \
+                     base_faults(cpu, i)))                             \
+            return slow_##name(cpu, i);                                \
+        memcpy(p, &v, sizeof(v));                                      \
+        memcpy(p + sizeof(v), &v2, sizeof(v));                         \
+        __VA_ARGS__;                                                   \
+        return NEXT;                                                   \
     }
 
 #define PAIR_FORMS(kind, name, ...)                              \

@@ -27,43 +27,78 @@ uint64_t imm_pair_v(uint32_t word, uint32_t offset)
     return (uint64_t)sext64(BITS(word, 21, 15), 7) << (2 + (word >> 30));
 }
 
-#define V_LOAD(name, bytes, va_expr, ...)                                \
-    EXEC(name)                                                           \
-    {                                                                    \
-        union vreg v = {.d = {0, 0}};                                    \
-        uint64_t va;                                                     \
-                                                                         \
-        if (unlikely(base_faults(cpu, i)))                               \
-            return exc_sp_align(cpu, i);                                 \
-        va = va_expr;                                                    \
-        if (unlikely(!mem_read(cpu, i, va, &v, bytes, bytes, ACC_READ))) \
-            return NULL;                                                 \
-        VD = v;                                                          \
-        __VA_ARGS__;                                                     \
-        return NEXT;                                                     \
+uint64_t imm_regoff_v(uint32_t word, uint32_t offset)
+{
+    (void)offset;
+    return BIT(word, 12) ? v_log2(word) : 0;
+}
+
+/* As in ops_ldst.c: the way that hits the TLB, and the way that starts anew. */
+#define COLD static __attribute__((noinline, cold)) const struct insn *
+
+#define V_LOAD(name, bytes, va_expr, ...)                        \
+    COLD slow_##name(struct cpu *cpu, const struct insn *i)      \
+    {                                                            \
+        union vreg v = {.d = {0, 0}};                            \
+        uint64_t va;                                             \
+                                                                 \
+        if (base_faults(cpu, i))                                 \
+            return exc_sp_align(cpu, i);                         \
+        va = va_expr;                                            \
+        if (!mem_read(cpu, i, va, &v, bytes, bytes, ACC_READ))   \
+            return NULL;                                         \
+        VD = v;                                                  \
+        __VA_ARGS__;                                             \
+        return NEXT;                                             \
+    }                                                            \
+    EXEC(name)                                                   \
+    {                                                            \
+        uint64_t va = va_expr;                                   \
+        const uint8_t *p;                                        \
+                                                                 \
+        if (unlikely(!mem_hit_r(cpu, va, bytes, ACC_READ, &p) || \
+                     base_faults(cpu, i)))                       \
+            return slow_##name(cpu, i);                          \
+        VD = (union vreg){.d = {0, 0}};                          \
+        memcpy(&VD, p, bytes);                                   \
+        __VA_ARGS__;                                             \
+        return NEXT;                                             \
     }
 
-#define V_STORE(name, bytes, va_expr, ...)                                  \
-    EXEC(name)                                                              \
-    {                                                                       \
-        uint64_t va;                                                        \
-                                                                            \
-        if (unlikely(base_faults(cpu, i)))                                  \
-            return exc_sp_align(cpu, i);                                    \
-        va = va_expr;                                                       \
-        if (unlikely(!mem_write(cpu, i, va, &VD, bytes, bytes, ACC_WRITE))) \
-            return NULL;                                                    \
-        __VA_ARGS__;                                                        \
-        return NEXT;                                                        \
+#define V_STORE(name, bytes, va_expr, ...)                        \
+    COLD slow_##name(struct cpu *cpu, const struct insn *i)       \
+    {                                                             \
+        uint64_t va;                                              \
+                                                                  \
+        if (base_faults(cpu, i))                                  \
+            return exc_sp_align(cpu, i);                          \
+        va = va_expr;                                             \
+        if (!mem_write(cpu, i, va, &VD, bytes, bytes, ACC_WRITE)) \
+            return NULL;                                          \
+        __VA_ARGS__;                                              \
+        return NEXT;                                              \
+    }                                                             \
+    EXEC(name)                                                    \
+    {                                                             \
+        uint64_t va = va_expr;                                    \
+        uint8_t *p;                                               \
+                                                                  \
+        if (unlikely(!mem_hit_w(cpu, va, bytes, ACC_WRITE, &p) || \
+                     base_faults(cpu, i)))                        \
+            return slow_##name(cpu, i);                           \
+        memcpy(p, &VD, bytes);                                    \
+        __VA_ARGS__;                                              \
+        return NEXT;                                              \
     }
 
-#define V_FORMS(kind, name, bytes)                                \
-    kind(name##_imm, bytes, BASE + i->imm)                        \
-        kind(name##_ur, bytes, BASE + i->imm)                     \
-            kind(name##_post, bytes, BASE, BASE = va + i->imm)    \
-                kind(name##_pre, bytes, BASE + i->imm, BASE = va) \
-                    kind(name##_reg, bytes,                       \
-                         BASE + reg_offset(cpu, i, v_log2(i->word)))
+#define V_FORMS(kind, name, bytes)                                        \
+    kind(name##_imm, bytes, BASE + i->imm)                                \
+        kind(name##_ur, bytes, BASE + i->imm)                             \
+            kind(name##_post, bytes, BASE, BASE = va + i->imm)            \
+                kind(name##_pre, bytes, BASE + i->imm, BASE = va)         \
+                    kind(name##_reg, bytes, BASE + OFFSET(uint64_t))      \
+                        kind(name##_uxtw, bytes, BASE + OFFSET(uint32_t)) \
+                            kind(name##_sxtw, bytes, BASE + OFFSET(int32_t))
 V_FORMS(V_LOAD, LDR_B, 1)
 V_FORMS(V_LOAD, LDR_H, 2)
 V_FORMS(V_LOAD, LDR_S, 4)
