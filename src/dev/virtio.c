@@ -41,6 +41,12 @@ bool virtio_dev_pop(struct virtio_dev *dev, unsigned n,
     return got == VIRTQ_CHAIN;
 }
 
+void virtio_dev_again(struct virtio_dev *dev, unsigned n)
+{
+    if (dev->again)
+        dev->again(dev->transport, n);
+}
+
 void virtio_dev_config_changed(struct virtio_dev *dev)
 {
     if (dev->raise)

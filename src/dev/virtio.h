@@ -83,6 +83,7 @@ struct virtio_dev {
     /* The transport's; NULL without one. Any thread. */
     void (*raise)(void *ctx, unsigned bits);
     void (*needs_reset)(void *ctx);
+    void (*again)(void *ctx, unsigned n);
     void *transport; /* borrowed */
 };
 
@@ -105,6 +106,10 @@ void virtio_dev_flush(struct virtio_dev *dev, unsigned n);
    and reads as empty. */
 bool virtio_dev_pop(struct virtio_dev *dev, unsigned n,
                     struct virtq_chain *chain);
+
+/* notify will be called again for queue n, after what else the worker has to
+   do. For devices that stop in the middle so as not to starve others. */
+void virtio_dev_again(struct virtio_dev *dev, unsigned n);
 
 /* The config space has changed: new generation, config interrupt. */
 void virtio_dev_config_changed(struct virtio_dev *dev);

@@ -112,6 +112,13 @@ static void needs_reset(void *ctx)
         raise_bits(m, VIRTIO_INT_CONFIG);
 }
 
+static void again(void *ctx, unsigned n)
+{
+    struct virtio_mmio *m = ctx;
+
+    worker_post(m->dev->worker, &m->kicks[n].event);
+}
+
 /* --- what goes to the device: on the worker --- */
 
 static void notify(void *ctx)
@@ -492,6 +499,7 @@ struct mmio_dev *virtio_mmio_new(struct virtio_dev *dev, struct err *e)
     }
     dev->raise = raise_bits;
     dev->needs_reset = needs_reset;
+    dev->again = again;
     dev->transport = m;
     return &m->base;
 }

@@ -60,3 +60,7 @@ void host_event_drain(const struct host_event *ev);
    are ready; 0 for the deadline and for signals. */
 struct pollfd;
 unsigned host_poll(struct pollfd *fds, unsigned count, uint64_t deadline_ns);
+
+/* Gives a part of a file back; it reads as zero afterwards. -EOPNOTSUPP: the
+   file system cannot. */
+int host_punch_hole(int fd, uint64_t offset, uint64_t bytes);

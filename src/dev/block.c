@@ -1,0 +1,685 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * virtio block (virtio 1.2, 5.2). A request is a chain: 16 bytes of header to
+ * read, data to read or to write, one byte of status to write. How the driver
+ * cuts that into buffers is its own business (2.7.4).
+ */
+
+#include "dev/block.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/heap.h"
+#include "base/macros.h"
+#include "dev/aio.h"
+#include "dev/block_file.h"
+#include "host/host.h"
+
+#define F_RO      (1ull << 5)
+#define F_FLUSH   (1ull << 9)
+#define F_DISCARD (1ull << 13)
+
+enum { T_IN = 0, T_OUT = 1, T_FLUSH = 4, T_GET_ID = 8, T_DISCARD = 11 };
+enum { S_OK = 0, S_IOERR = 1, S_UNSUPP = 2 };
+
+enum {
+    ASYNC_DEPTH = 128,
+    DISCARD_MAX_SECTORS = 1 << 22, /* 2 GiB */
+    DISCARD_MAX_SEGS = 16
+};
+
+/* 5.2.6 */
+struct header {
+    uint32_t type;
+    uint32_t reserved;
+    uint64_t sector;
+};
+static_assert(sizeof(struct header) == 16, "virtio 1.2, 5.2.6");
+
+struct discard_seg {
+    uint64_t sector;
+    uint32_t num_sectors;
+    uint32_t flags;
+};
+static_assert(sizeof(struct discard_seg) == 16, "virtio 1.2, 5.2.6");
+
+/* 5.2.4; without DISCARD only the capacity is there. */
+struct config {
+    uint64_t capacity;
+    uint8_t other[28];
+    uint32_t max_discard_sectors;
+    uint32_t max_discard_seg;
+    uint32_t discard_sector_alignment;
+    uint8_t rest[12];
+};
+static_assert(offsetof(struct config, max_discard_sectors) == 36 &&
+                  sizeof(struct config) == 64,
+              "virtio 1.2, 5.2.4");
+
+struct request {
+    struct aio_job job;
+    struct virtq_chain chain;
+    uint32_t type;
+    uint64_t sector;
+
+    /* The data, out of the chain: without header and status. */
+    struct iovec *iov;
+    unsigned num_iov;
+    uint64_t bytes;
+
+    uint8_t *status; /* in guest memory */
+    gpa_t status_gpa;
+    struct request *next_free;
+};
+
+struct block {
+    struct virtio_dev base;
+    struct block_file file;
+    struct rate_limiter limiter;
+    struct worker_timer timer; /* the limiter's */
+    struct aio *aio;           /* owned; NULL: Sync */
+    struct request *requests;  /* owned */
+    struct request *free;      /* borrowed from requests */
+    bool read_only;
+    bool starved; /* no free request: go on when one is done */
+    struct block_stats stats;
+};
+
+static struct block *to_block(struct virtio_dev *dev)
+{
+    return container_of(dev, struct block, base);
+}
+
+/* --- a chain becomes a request --- */
+
+/* Cuts the status, which is the last writable byte, off the chain. */
+static bool take_status(struct request *r)
+{
+    struct virtq_chain *c = &r->chain;
+
+    while (c->num_in) {
+        unsigned last = c->num_out + c->num_in - 1;
+
+        if (c->iov[last].iov_len) {
+            size_t at = --c->iov[last].iov_len;
+
+            r->status = (uint8_t *)c->iov[last].iov_base + at;
+            r->status_gpa = c->gpa[last] + at;
+            c->in_bytes--;
+            return true;
+        }
+        c->num_in--;
+    }
+    return false;
+}
+
+/* The readable part behind the header. */
+static void take_data_out(struct request *r)
+{
+    struct virtq_chain *c = &r->chain;
+    uint64_t skip = sizeof(struct header);
+    unsigned n = 0;
+
+    while (n < c->num_out && skip >= c->iov[n].iov_len)
+        skip -= c->iov[n++].iov_len;
+    if (n < c->num_out) {
+        c->iov[n].iov_base = (uint8_t *)c->iov[n].iov_base + skip;
+        c->iov[n].iov_len -= skip;
+        c->gpa[n] += skip;
+    }
+    r->iov = &c->iov[n];
+    r->num_iov = c->num_out - n;
+    r->bytes = c->out_bytes - sizeof(struct header);
+}
+
+static void take_data_in(struct request *r)
+{
+    r->iov = &r->chain.iov[r->chain.num_out];
+    r->num_iov = r->chain.num_in;
+    r->bytes = r->chain.in_bytes;
+}
+
+/* False: this is no request. */
+static bool parse(struct request *r)
+{
+    struct header h;
+
+    if (virtq_read(&r->chain, 0, &h, sizeof(h)) != sizeof(h) || !take_status(r))
+        return false;
+    r->type = h.type;
+    r->sector = h.sector;
+    if (h.type == T_IN || h.type == T_GET_ID)
+        take_data_in(r);
+    else
+        take_data_out(r);
+    return true;
+}
+
+/* Whole sectors, all of them on the disk. */
+static bool in_bounds(const struct block *b, const struct request *r)
+{
+    uint64_t count = r->bytes / BLOCK_SECTOR;
+
+    return r->bytes % BLOCK_SECTOR == 0 && r->sector <= b->file.sectors &&
+           count <= b->file.sectors - r->sector;
+}
+
+static bool may_run(const struct block *b, const struct request *r)
+{
+    switch (r->type) {
+    case T_IN:
+        return in_bounds(b, r);
+    case T_OUT:
+        return !b->read_only && in_bounds(b, r);
+    default:
+        return true;
+    }
+}
+
+/* --- the end of a request --- */
+
+static void count(struct block *b, const struct request *r)
+{
+    if (r->type == T_IN) {
+        b->stats.read_count++;
+        b->stats.read_bytes += r->bytes;
+    } else if (r->type == T_OUT) {
+        b->stats.write_count++;
+        b->stats.write_bytes += r->bytes;
+    } else if (r->type == T_FLUSH) {
+        b->stats.flush_count++;
+    }
+}
+
+/* What the guest sees in its memory: also after an error, as a part may have
+   been read before it. */
+static uint32_t tell_written(struct block *b, struct request *r)
+{
+    if (r->type != T_IN && r->type != T_GET_ID)
+        return 0;
+    for (unsigned n = 0; n < r->num_iov; n++)
+        gmem_written(b->base.ram, r->chain.gpa[r->chain.num_out + n],
+                     r->iov[n].iov_len);
+    return (uint32_t)MIN(r->bytes, UINT32_MAX - 1);
+}
+
+static void finish(struct block *b, struct request *r, uint8_t status)
+{
+    uint32_t written = tell_written(b, r);
+
+    if (status == S_OK)
+        count(b, r);
+    else if (status == S_IOERR)
+        b->stats.execute_fails++;
+    *r->status = status;
+    gmem_written(b->base.ram, r->status_gpa, 1);
+    virtq_push(&b->base.queues[0], r->chain.head,
+               (status == S_OK ? written : 0) + 1);
+}
+
+static void finish_io(struct block *b, struct request *r, int rc)
+{
+    if (rc < 0)
+        log_guest(&b->base.guest_log,
+                  "block: %s of %" PRIu64 " bytes at sector %" PRIu64 ": %s",
+                  r->type == T_IN    ? "read"
+                  : r->type == T_OUT ? "write"
+                                     : "flush",
+                  r->bytes, r->sector, strerror(-rc));
+    finish(b, r, (uint8_t)(rc < 0 ? S_IOERR : S_OK));
+}
+
+/* --- carrying it out --- */
+
+static void get_id(struct block *b, struct request *r)
+{
+    r->bytes = virtq_write(&r->chain, 0, b->file.id, sizeof(b->file.id));
+    finish(b, r, S_OK);
+}
+
+static int discard_one(struct block *b, const struct discard_seg *seg)
+{
+    if (seg->sector > b->file.sectors ||
+        seg->num_sectors > b->file.sectors - seg->sector ||
+        seg->num_sectors > DISCARD_MAX_SECTORS)
+        return S_IOERR;
+    if (seg->flags)
+        return S_UNSUPP; /* 5.2.6.2: unmap is for WRITE_ZEROES */
+    if (!seg->num_sectors)
+        return S_OK;
+    switch (host_punch_hole(b->file.fd, seg->sector * BLOCK_SECTOR,
+                            (uint64_t)seg->num_sectors * BLOCK_SECTOR)) {
+    case 0:
+        return S_OK;
+    case -EOPNOTSUPP:
+        return S_UNSUPP;
+    default:
+        return S_IOERR;
+    }
+}
+
+static void discard(struct block *b, struct request *r)
+{
+    uint64_t segs = r->bytes / sizeof(struct discard_seg);
+    int status = S_OK;
+
+    if (!virtio_dev_has(&b->base, F_DISCARD)) {
+        finish(b, r, S_UNSUPP);
+        return;
+    }
+    if (b->read_only || r->bytes % sizeof(struct discard_seg) ||
+        segs > DISCARD_MAX_SEGS)
+        status = S_IOERR;
+    for (uint64_t n = 0; n < segs && status == S_OK; n++) {
+        struct discard_seg seg;
+
+        virtq_read(&r->chain, n * sizeof(seg), &seg, sizeof(seg));
+        status = discard_one(b, &seg);
+    }
+    finish(b, r, (uint8_t)status);
+}
+
+static void run_sync(struct block *b, struct request *r)
+{
+    uint64_t offset = r->sector * BLOCK_SECTOR;
+    int rc;
+
+    if (r->type == T_IN)
+        rc = block_file_read(&b->file, r->iov, r->num_iov, offset, 0);
+    else if (r->type == T_OUT)
+        rc = block_file_write(&b->file, r->iov, r->num_iov, offset, 0);
+    else
+        rc = fsync(b->file.fd) < 0 ? -errno : 0;
+    finish_io(b, r, rc);
+}
+
+static void run_async(struct block *b, struct request *r)
+{
+    b->free = r->next_free;
+    r->job = (struct aio_job){
+        .op = r->type == T_IN    ? AIO_READ
+              : r->type == T_OUT ? AIO_WRITE
+                                 : AIO_FLUSH,
+        .fd = b->file.fd,
+        .iov = r->iov,
+        .num_iov = r->num_iov,
+        .offset = r->sector * BLOCK_SECTOR,
+    };
+    aio_submit(b->aio, &r->job);
+}
+
+static void run(struct block *b, struct request *r)
+{
+    switch (r->type) {
+    case T_IN:
+    case T_OUT:
+    case T_FLUSH:
+        if (!may_run(b, r))
+            finish_io(b, r, -EINVAL);
+        else if (b->aio)
+            run_async(b, r);
+        else
+            run_sync(b, r);
+        break;
+    case T_GET_ID:
+        get_id(b, r);
+        break;
+    case T_DISCARD:
+        discard(b, r);
+        break;
+    default:
+        finish(b, r, S_UNSUPP);
+        break;
+    }
+}
+
+/* A part of a transfer is finished here and now; there is no more of it at the
+   end of a file, which is an error then. */
+static int complete(struct block *b, struct request *r)
+{
+    const struct aio_job *job = &r->job;
+    uint64_t done;
+
+    if (job->result < 0 && job->result != -EINTR && job->result != -EAGAIN)
+        return (int)job->result;
+    done = job->result > 0 ? (uint64_t)job->result : 0;
+    if (job->op == AIO_FLUSH)
+        return job->result < 0 && fsync(job->fd) < 0 ? -errno : 0;
+    if (done == r->bytes)
+        return 0;
+    return job->op == AIO_READ
+               ? block_file_read(&b->file, job->iov, job->num_iov, job->offset,
+                                 done)
+               : block_file_write(&b->file, job->iov, job->num_iov, job->offset,
+                                  done);
+}
+
+/* --- the queue --- */
+
+static void wait_for_tokens(struct block *b)
+{
+    b->stats.rate_limiter_throttled_events++;
+    worker_timer_set(b->base.worker, &b->timer, b->limiter.blocked_until);
+}
+
+/* One chain: false if there is none, or none that may run now. */
+static bool serve_one(struct block *b)
+{
+    struct virtq *q = &b->base.queues[0];
+    struct request *r = b->free;
+
+    b->starved = !r;
+    if (!r) {
+        b->stats.io_engine_throttled_events++;
+        return false;
+    }
+    if (!virtio_dev_pop(&b->base, 0, &r->chain))
+        return false;
+    if (!parse(r)) {
+        b->stats.invalid_reqs_count++;
+        virtq_push(q, r->chain.head, 0);
+        return true;
+    }
+    if (!rate_limiter_take(&b->limiter, r->type <= T_OUT ? r->bytes : 0,
+                           host_mono_ns())) {
+        virtq_unpop(q);
+        wait_for_tokens(b);
+        return false;
+    }
+    run(b, r);
+    return true;
+}
+
+/* At most a queue full, then others have their turn. */
+static void serve(struct block *b)
+{
+    unsigned served = 0;
+
+    while (served < VIRTQ_MAX_SIZE && serve_one(b))
+        served++;
+    if (b->aio)
+        aio_start(b->aio);
+    virtio_dev_flush(&b->base, 0);
+    if (served == VIRTQ_MAX_SIZE)
+        virtio_dev_again(&b->base, 0);
+}
+
+static void block_notify(struct virtio_dev *dev, unsigned n)
+{
+    struct block *b = to_block(dev);
+
+    (void)n;
+    b->stats.queue_event_count++;
+    if (b->limiter.blocked_until > host_mono_ns())
+        wait_for_tokens(b);
+    else
+        serve(b);
+}
+
+static void serve_again(void *ctx)
+{
+    struct block *b = ctx;
+
+    if (b->base.active)
+        serve(b);
+}
+
+static void on_tokens(void *ctx)
+{
+    struct block *b = ctx;
+
+    b->stats.rate_limiter_event_count++;
+    serve_again(b);
+}
+
+static void on_done(void *ctx, struct aio_job *job)
+{
+    struct block *b = ctx;
+    struct request *r = container_of(job, struct request, job);
+
+    finish_io(b, r, complete(b, r));
+    r->next_free = b->free;
+    b->free = r;
+}
+
+static void on_idle(void *ctx)
+{
+    struct block *b = ctx;
+
+    virtio_dev_flush(&b->base, 0);
+    if (b->starved)
+        serve_again(b);
+}
+
+static void block_reset(struct virtio_dev *dev)
+{
+    struct block *b = to_block(dev);
+
+    worker_timer_stop(dev->worker, &b->timer);
+    if (b->aio)
+        aio_drain(b->aio);
+    b->starved = false;
+}
+
+static void block_config_read(struct virtio_dev *dev, uint64_t offset,
+                              void *buf, unsigned len)
+{
+    struct block *b = to_block(dev);
+    const struct config config = {
+        .capacity = b->file.sectors,
+        .max_discard_sectors = DISCARD_MAX_SECTORS,
+        .max_discard_seg = DISCARD_MAX_SEGS,
+        .discard_sector_alignment = 4096 / BLOCK_SECTOR,
+    };
+    uint64_t size =
+        dev->offered & F_DISCARD ? sizeof(config) : sizeof(config.capacity);
+
+    if (offset < size)
+        memcpy(buf, (const uint8_t *)&config + offset, MIN(len, size - offset));
+}
+
+/* --- making and changing it --- */
+
+/* Not before the worker is out of it: the transport has reset us. */
+static void close_engine(void *ctx)
+{
+    struct block *b = ctx;
+
+    worker_timer_stop(b->base.worker, &b->timer);
+    aio_free(b->aio);
+    b->aio = NULL;
+}
+
+static void block_free(struct virtio_dev *dev)
+{
+    struct block *b;
+
+    if (!dev)
+        return;
+    b = to_block(dev);
+    worker_call(dev->worker, close_engine, b);
+    block_file_close(&b->file);
+    virtio_dev_release(dev);
+    heap_free(b->requests);
+    heap_free(b);
+}
+
+static const struct virtio_ops block_ops = {
+    .name = "block",
+    .id = VIRTIO_ID_BLOCK,
+    .num_queues = 1,
+    .notify = block_notify,
+    .reset = block_reset,
+    .config_read = block_config_read,
+    .free = block_free,
+};
+
+static uint64_t features(const struct block_config *cfg)
+{
+    return VIRTIO_F_EVENT_IDX | (cfg->read_only ? F_RO : 0) |
+           (cfg->writeback ? F_FLUSH : 0) |
+           (cfg->discard && !cfg->read_only ? F_DISCARD : 0);
+}
+
+/* Nothing is allocated while requests run. */
+static int make_requests(struct block *b, unsigned num)
+{
+    b->requests = heap_calloc(num, sizeof(*b->requests));
+    if (!b->requests)
+        return -ENOMEM;
+    for (unsigned n = 0; n < num; n++) {
+        b->requests[n].next_free = b->free;
+        b->free = &b->requests[n];
+    }
+    return 0;
+}
+
+struct engine_start {
+    struct block *b;
+    struct err *e;
+    int rc;
+};
+
+static void open_engine(void *ctx)
+{
+    struct engine_start *s = ctx;
+    const struct aio_hooks hooks = {
+        .done = on_done, .idle = on_idle, .ctx = s->b};
+
+    s->b->aio = aio_new(s->b->base.worker, ASYNC_DEPTH, false, &hooks, s->e);
+    s->rc = s->b->aio ? 0 : -EIO;
+}
+
+struct virtio_dev *block_new(const struct block_config *cfg,
+                             struct worker *worker, struct gmem *ram,
+                             struct err *e)
+{
+    struct block *b = heap_zalloc(sizeof(*b));
+    struct engine_start start = {.b = b, .e = e};
+
+    if (!b) {
+        err_set(e, -ENOMEM, "out of memory");
+        return NULL;
+    }
+    virtio_dev_init(&b->base, &block_ops, worker, ram, features(cfg));
+    b->read_only = cfg->read_only;
+    b->timer = (struct worker_timer){.fn = on_tokens, .ctx = b};
+    b->file.fd = -1;
+    rate_limiter_init(&b->limiter, &cfg->limiter, host_mono_ns());
+    if (block_file_open(&b->file, cfg->path, cfg->read_only, e) < 0)
+        goto fail;
+    if (make_requests(b, cfg->async ? ASYNC_DEPTH : 1) < 0) {
+        err_set(e, -ENOMEM, "out of memory");
+        goto fail;
+    }
+    if (cfg->async)
+        worker_call(worker, open_engine, &start);
+    if (start.rc < 0)
+        goto fail;
+    return &b->base;
+
+fail:
+    block_free(&b->base);
+    return NULL;
+}
+
+int block_check(const struct block_config *cfg, struct err *e)
+{
+    struct block_file f;
+    int rc = block_file_open(&f, cfg->path, cfg->read_only, e);
+
+    if (rc == 0)
+        block_file_close(&f);
+    return rc;
+}
+
+struct change {
+    struct block *b;
+    struct block_file file; /* the new one, then the old one */
+    const struct bucket_config *bytes, *ops;
+    struct block_stats stats;
+    int rc;
+};
+
+static void swap_file(void *ctx)
+{
+    struct change *c = ctx;
+    struct block_file old = c->b->file;
+
+    if (c->b->aio)
+        aio_drain(c->b->aio);
+    c->b->file = c->file;
+    c->file = old;
+    c->b->stats.update_count++;
+    virtio_dev_config_changed(&c->b->base);
+}
+
+static void count_failed_update(void *ctx)
+{
+    struct change *c = ctx;
+
+    c->b->stats.update_fails++;
+}
+
+int block_set_path(struct virtio_dev *dev, const char *path, struct err *e)
+{
+    struct change c = {.b = to_block(dev)};
+    int rc = block_file_open(&c.file, path, c.b->read_only, e);
+
+    worker_call(dev->worker, rc < 0 ? count_failed_update : swap_file, &c);
+    block_file_close(&c.file);
+    return rc;
+}
+
+static void change_limiter(void *ctx)
+{
+    struct change *c = ctx;
+
+    rate_limiter_update(&c->b->limiter, c->bytes, c->ops, host_mono_ns());
+}
+
+void block_set_limiter(struct virtio_dev *dev,
+                       const struct bucket_config *bytes,
+                       const struct bucket_config *ops)
+{
+    struct change c = {.b = to_block(dev), .bytes = bytes, .ops = ops};
+
+    worker_call(dev->worker, change_limiter, &c);
+}
+
+static void sync_file(void *ctx)
+{
+    struct change *c = ctx;
+
+    if (c->b->aio)
+        aio_drain(c->b->aio);
+    c->rc = !c->b->read_only && fsync(c->b->file.fd) < 0 ? -errno : 0;
+}
+
+int block_sync(struct virtio_dev *dev, struct err *e)
+{
+    struct change c = {.b = to_block(dev)};
+
+    worker_call(dev->worker, sync_file, &c);
+    return c.rc < 0 ? err_set(e, c.rc, "cannot write a disk back: %s",
+                              strerror(-c.rc))
+                    : 0;
+}
+
+static void copy_stats(void *ctx)
+{
+    struct change *c = ctx;
+
+    c->stats = c->b->stats;
+}
+
+struct block_stats block_stats(struct virtio_dev *dev)
+{
+    struct change c = {.b = to_block(dev)};
+
+    worker_call(dev->worker, copy_stats, &c);
+    return c.stats;
+}
