@@ -169,10 +169,9 @@ static unsigned output_bits(unsigned ips)
 static void half_read(struct mmu *m, unsigned n)
 {
     struct va_half *h = &m->half[n];
-    unsigned tsz =
-        BITS(m->tcr, (n ? TCR_T1SZ : TCR_T0SZ) + 5, n ? TCR_T1SZ : TCR_T0SZ);
-    unsigned tg =
-        BITS(m->tcr, (n ? TCR_TG1 : TCR_TG0) + 1, n ? TCR_TG1 : TCR_TG0);
+    uint64_t tcr = m->tcr;
+    unsigned tsz = (unsigned)(tcr >> (n ? TCR_T1SZ : TCR_T0SZ) & 0x3f);
+    unsigned tg = (unsigned)(tcr >> (n ? TCR_TG1 : TCR_TG0) & 3);
     unsigned stride, levels, top_bits;
 
     tsz = MAX(MIN(tsz, (unsigned)MAX_TSZ), (unsigned)MIN_TSZ);
