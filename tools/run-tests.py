@@ -5,8 +5,8 @@
     tools/run-tests.py [WORD...]
 
 Builds squib four ways (plain, with sanitizers, with clang, for aarch64), checks
-layers and format, runs the unit tests of three of the builds and then the
-Python tests. With WORDs only those groups run whose name contains one. The last
+layers and format, runs the unit tests of three of the builds and the Python
+tests of two. With WORDs only those groups run whose name contains one. The last
 line is "N passed, N failed, N skipped"; the exit code is 0 when none failed.
 """
 
@@ -32,6 +32,9 @@ SANITIZER_ENV = {
     "ASAN_OPTIONS": "abort_on_error=1:detect_stack_use_after_return=1",
     "UBSAN_OPTIONS": "halt_on_error=1:abort_on_error=1:print_stacktrace=1",
 }
+
+# The Python tests that the sanitizers' build runs, too.
+ASAN_FOLDERS = ["tests/cli", "tests/guest"]
 
 # Programs that the emulated run leaves out, and why.
 NOT_EMULATED = {
@@ -359,34 +362,38 @@ def python_cases(path):
     return files
 
 
-def python_tests(folders):
-    report.group("Python tests: " + " ".join(folders))
+def python_tests(build, folders):
+    """Run them on one build's programs."""
+    report.group("Python tests, %s: %s" % (build.name, " ".join(folders)))
     junit = tempfile.NamedTemporaryFile(suffix=".xml")
-    line = re.compile(r"(?:\[gw\d+\] \[ *\d+%\] )?(FAILED|ERROR) (\S+)")
+    line = re.compile(r"(?:\[gw\d+\] \[ *\d+%\] )?(FAILED|ERROR) (tests\S+)$")
+    folder = os.path.join(TOP, build.folder)
+    env = {**build.env,
+           "BUILD": folder, "SQUIB": os.path.join(folder, "squib"),
+           "GUESTS": os.path.join(folder, "tests/guest"),
+           "SQUIB_GUEST": os.path.join(TOP, ".cache/guest"),
+           "PYTHONDONTWRITEBYTECODE": "1"}
 
     def on_line(text):
         match = line.match(text)
         if match:
-            report.line("  %s %s" % (match.group(1), match.group(2)))
+            report.line("  %s %s" % match.groups())
 
     code, output, seconds = run_shown(
         "pytest",
         [PYTHON, "-m", "pytest", "-v", "-n", str(JOBS), "--junitxml",
          junit.name, "-p", "no:cacheprovider", "-c", "tests/pytest.ini",
-         "--rootdir", "tests", *folders],
-        {"SQUIB": os.path.join(TOP, PLAIN.folder, "squib"),
-         "SQUIB_BUILD": os.path.join(TOP, PLAIN.folder),
-         "SQUIB_GUEST": os.path.join(TOP, ".cache/guest"),
-         "PYTHONDONTWRITEBYTECODE": "1"}, on_line)
+         "--rootdir", "tests", *folders], env, on_line)
     try:
         files = python_cases(junit.name)
     except xml.ParseError:
-        report.one("pytest", False, seconds, output=output)
+        report.one(build.name + ": pytest", False, seconds, output=output)
         return
     for name, (cases, took, failures) in sorted(files.items()):
-        report.many(name, cases, took, "\n".join(failures))
+        report.many(name, cases, took, "\n".join(failures), build.name + ": ")
     if code not in (0, 1, 5): # 5: there was no test
-        report.one("pytest", False, seconds, "exit code %d" % code, output)
+        report.one(build.name + ": pytest", False, seconds,
+                   "exit code %d" % code, output)
 
 
 def python_folders():
@@ -436,7 +443,11 @@ def main(words):
                 unit_tests(build)
         folders = [f for f in python_folders() if wanted(f)]
         if folders:
-            python_tests(folders)
+            python_tests(PLAIN, folders)
+        # What strangers can send is tried on the sanitizers' build as well.
+        folders = [f for f in folders if f in ASAN_FOLDERS]
+        if folders and ASAN in built:
+            python_tests(ASAN, folders)
     return report.close(time.monotonic() - start)
 
 
