@@ -33,9 +33,9 @@ isa-fuzz:
 	@tests/isa/diff.py --build $(BUILD) --seed $(ISA_SEED) --cases $(ISA_CASES)
 
 bench: all
+	@tools/setup bench
 	@tools/fetch-guest
-	@if [ -f tools/bench.py ]; then python3 tools/bench.py; \
-	else echo "make bench: tools/bench.py is not written yet"; fi
+	@tools/bench.py $(BENCH)
 
 fmt:
 	@tools/setup test
@@ -61,6 +61,7 @@ help:
 	@echo "make isa-fuzz       more random instructions against the oracles:"
 	@echo "                    ISA_CASES=2000000 ISA_SEED=now"
 	@echo "make bench          measure, beside QEMU where it is installed"
+	@echo "                    BENCH=--quick; BENCH=--help lists the others"
 	@echo "make fmt-check      check the format of the C code; make fmt mends it"
 	@echo "make guest-kernel   build a small fast-booting arm64 kernel"
 	@echo "make clean          remove what was built, keep what was fetched"
