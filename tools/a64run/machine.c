@@ -414,14 +414,14 @@ static void set_registers(struct machine *m, const struct a64run_in *in)
         soft_ops.vcpu_set(m->vcpu, &m->fresh);
     else
         memcpy(cpu->sys, m->fresh.sys, sizeof(cpu->sys));
+    cpu->fp.fpcr = in->fpcr & FPCR_MASK;
+    cpu->fp.fpsr = in->fpsr & FPSR_MASK;
     cpu_set_pstate(cpu, (in->nzcv & 0xf0000000u) | (in->el ? 0x3c5 : 0));
     memcpy(cpu->x, in->x, sizeof(in->x));
     cpu_sp_set(cpu, 0, 0);
     cpu_sp_set(cpu, 1, 0);
     cpu_sp_set(cpu, in->el, in->sp);
     memcpy(cpu->v, in->v, sizeof(in->v));
-    cpu->fp.fpcr = in->fpcr & FPCR_MASK;
-    cpu->fp.fpsr = in->fpsr & FPSR_MASK;
     cpu->pc = in->code_va;
     cpu->excl_size = 0;
     cpu->event = false;

@@ -78,7 +78,8 @@ void cpu_mode_changed(struct cpu *cpu)
     bool icache = BIT(cpu->sys[SYS_SCTLR_EL1], 12);
 
     cpu->mode = (cpu->el ? MODE_EL1 : 0) | (fp_on ? MODE_FP : 0) |
-                (icache ? 0 : MODE_ALWAYS_CHECK);
+                (icache ? 0 : MODE_ALWAYS_CHECK) |
+                (cpu->fp.fpcr == 0 ? MODE_FP_PLAIN : 0);
 }
 
 uint64_t cpu_sp_get(const struct cpu *cpu, unsigned el)

@@ -142,7 +142,12 @@ struct cpu {
 
 /* cpu->mode: everything but the physical address that decoded code depends
    on. */
-enum { MODE_EL1 = 1, MODE_FP = 2, MODE_ALWAYS_CHECK = 4 };
+enum {
+    MODE_EL1 = 1,
+    MODE_FP = 2,
+    MODE_ALWAYS_CHECK = 4,
+    MODE_FP_PLAIN = 8 /* FPCR is 0: the host's FP may stand in */
+};
 
 enum { SOFT_MAX_STATS = 16 };
 
@@ -180,7 +185,7 @@ static inline const struct insn *cpu_jump(struct cpu *cpu, uint64_t target);
 uint64_t cpu_pstate(const struct cpu *cpu);
 void cpu_set_pstate(struct cpu *cpu, uint64_t spsr);
 
-/* After el, CPACR_EL1, SCTLR_EL1 or another input of `mode` changed. */
+/* After el, CPACR_EL1, SCTLR_EL1, FPCR or another input of `mode` changed. */
 void cpu_mode_changed(struct cpu *cpu);
 
 /* After DAIF or the interrupt lines changed: look before the next block. */

@@ -271,14 +271,14 @@ static int soft_vcpu_set(struct accel_vcpu *vcpu, const struct vcpu_state *in)
     if (m != 0 && m != 4 && m != 5)
         return -EINVAL;
     sysreg_load(cpu, in->sys);
+    cpu->fp.fpcr = in->fpcr & FPCR_MASK;
+    cpu->fp.fpsr = in->fpsr & FPSR_MASK;
     cpu_set_pstate(cpu, in->pstate & 0xf1f013dfu);
     memcpy(cpu->x, in->x, sizeof(in->x));
     cpu_sp_set(cpu, 0, in->sp_el0);
     cpu_sp_set(cpu, 1, in->sp_el1);
     cpu->pc = in->pc;
     memcpy(cpu->v, in->v, sizeof(in->v));
-    cpu->fp.fpcr = in->fpcr & FPCR_MASK;
-    cpu->fp.fpsr = in->fpsr & FPSR_MASK;
     cpu->powered_off = in->powered_off;
     cpu->excl_size = 0;
     memset(&cpu->mmio, 0, sizeof(cpu->mmio));

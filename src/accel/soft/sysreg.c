@@ -4,6 +4,7 @@
 
 #include "accel/soft/sysreg.h"
 
+#include "accel/soft/fpsr.h"
 #include "accel/soft/gic.h"
 #include "accel/soft/mmu.h"
 #include "accel/soft/step.h"
@@ -216,14 +217,19 @@ READ(fpcr)
 
 WRITE(fpcr)
 {
+    uint32_t was;
+
     if (!(cpu->mode & MODE_FP))
         return SYSREG_FP_TRAP;
     cpu->fp.fpcr = (uint32_t)value & FPCR_MASK;
-    return SYSREG_DONE;
+    was = cpu->mode;
+    cpu_mode_changed(cpu);
+    return cpu->mode == was ? SYSREG_DONE : SYSREG_DONE_END;
 }
 
 READ(fpsr)
 {
+    fpsr_gather(cpu);
     *value = cpu->fp.fpsr;
     return cpu->mode & MODE_FP ? SYSREG_DONE : SYSREG_FP_TRAP;
 }
@@ -232,6 +238,7 @@ WRITE(fpsr)
 {
     if (!(cpu->mode & MODE_FP))
         return SYSREG_FP_TRAP;
+    fpsr_gather(cpu);
     cpu->fp.fpsr = (uint32_t)value & FPSR_MASK;
     return SYSREG_DONE;
 }

@@ -417,8 +417,10 @@ static void fpcr_follows_cpacr(void **state)
     assert_int_equal(mrs(KEY_FPCR, &v), FP_TRAPPED);
     assert_int_equal(msr(KEY_FPSR, 0), FP_TRAPPED);
     assert_int_equal(msr(KEY_CPACR_EL1, 1 << 20), ENDED_BLOCK);
-    assert_int_equal(msr(KEY_FPCR, ~0ull), WENT_ON);
+    assert_int_equal(msr(KEY_FPCR, ~0ull), ENDED_BLOCK);
     assert_int_equal(reg(KEY_FPCR), FPCR_MASK);
+    assert_int_equal(msr(KEY_FPCR, FPCR_DN), WENT_ON); /* no plainer */
+    assert_int_equal(msr(KEY_FPCR, 0), ENDED_BLOCK);
     assert_int_equal(msr(KEY_FPSR, ~0ull), WENT_ON);
     assert_int_equal(reg(KEY_FPSR), FPSR_MASK);
     go_el0();

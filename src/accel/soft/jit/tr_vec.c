@@ -23,14 +23,25 @@ void t_vstore(struct tr *t, unsigned n, unsigned xmm)
     x64_vex_rm(&t->c, V_MOVUPS_ST, false, xmm, 0, RBP, CPU_V(n));
 }
 
-void t_vload_d(struct tr *t, unsigned xmm, unsigned n)
+void t_vload_low(struct tr *t, unsigned bits, unsigned xmm, unsigned n)
 {
-    x64_vex_rm(&t->c, V_MOVSD, false, xmm, 0, RBP, CPU_V(n));
+    static const unsigned ops[] = {V_MOVSS, V_MOVSD, V_MOVUPS};
+
+    x64_vex_rm(&t->c, ops[bits / 64], false, xmm, 0, RBP, CPU_V(n));
 }
 
-void t_vload_s(struct tr *t, unsigned xmm, unsigned n)
+unsigned t_vget_low(struct tr *t, unsigned bits, unsigned n, unsigned scratch)
 {
-    x64_vex_rm(&t->c, V_MOVSS, false, xmm, 0, RBP, CPU_V(n));
+    if (bits == 128)
+        return t_vget(t, n);
+    t_vload_low(t, bits, scratch, n);
+    return scratch;
+}
+
+void t_vstore_low(struct tr *t, unsigned bits, unsigned n, unsigned xmm)
+{
+    (void)bits;
+    t_vstore(t, n, xmm);
 }
 
 void t_vconst(struct tr *t, unsigned xmm, uint64_t low)

@@ -21,9 +21,13 @@ void t_vload(struct tr *t, unsigned xmm, unsigned n);
 /* Vn = xmm, all 128 bits. */
 void t_vstore(struct tr *t, unsigned n, unsigned xmm);
 
-/* xmm = Vn with only the lowest 64 (32) bits kept, the rest zero. */
-void t_vload_d(struct tr *t, unsigned xmm, unsigned n);
-void t_vload_s(struct tr *t, unsigned xmm, unsigned n);
+/* Scalars, and vectors of 64 bits: `bits` is 32, 64 or 128, and what is above
+   them in the xmm register is zero. t_vget_low may give `scratch`, and is read
+   only; what t_vload_low makes may be written; for t_vstore_low the caller has
+   cleared it. */
+unsigned t_vget_low(struct tr *t, unsigned bits, unsigned n, unsigned scratch);
+void t_vload_low(struct tr *t, unsigned bits, unsigned xmm, unsigned n);
+void t_vstore_low(struct tr *t, unsigned bits, unsigned n, unsigned xmm);
 
 /* xmm = constant in the low 64 bits, zero above. Clobbers rax. */
 void t_vconst(struct tr *t, unsigned xmm, uint64_t low);
