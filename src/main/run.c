@@ -6,11 +6,15 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "api/resources.h"
 #include "base/buf.h"
+#include "base/heap.h"
 #include "base/log.h"
 #include "base/macros.h"
 #include "main/args.h"
@@ -33,6 +37,11 @@ static const char usage[] =
     "  -m, --mem SIZE       memory: 512, 512M, 2G [512M]\n"
     "  -a, --append TEXT    more kernel command line; may come again. Without\n"
     "                       a console= of yours it is console=ttyAMA0\n"
+    "  -d, --disk FILE[:OPTIONS]\n"
+    "                       a disk, /dev/vda and so on; may come again. Options,\n"
+    "                       with commas: ro, root, unsafe, async, discard.\n"
+    "                       Without --initrd the first one is the root\n"
+    "      --rng            an entropy device\n"
     "      --accel NAME     what runs the guest: auto, soft [auto]\n"
     "      --dump-fdt FILE  write the guest's device tree there\n"
     "      --boot-timer     log how long the guest took to boot\n"
@@ -52,21 +61,25 @@ enum option_id {
     OPT_CPUS = 'c',
     OPT_MEM = 'm',
     OPT_APPEND = 'a',
+    OPT_DISK = 'd',
     OPT_HELP = 'h',
     OPT_ACCEL = 256,
     OPT_DUMP_FDT,
     OPT_BOOT_TIMER,
     OPT_STATS,
     OPT_LEVEL,
+    OPT_RNG,
 };
 
-static const char short_options[] = ":k:i:c:m:a:h";
+static const char short_options[] = ":k:i:c:m:a:d:h";
 static const struct option long_options[] = {
     {"kernel", required_argument, NULL, OPT_KERNEL},
     {"initrd", required_argument, NULL, OPT_INITRD},
     {"cpus", required_argument, NULL, OPT_CPUS},
     {"mem", required_argument, NULL, OPT_MEM},
     {"append", required_argument, NULL, OPT_APPEND},
+    {"disk", required_argument, NULL, OPT_DISK},
+    {"rng", no_argument, NULL, OPT_RNG},
     {"accel", required_argument, NULL, OPT_ACCEL},
     {"dump-fdt", required_argument, NULL, OPT_DUMP_FDT},
     {"boot-timer", no_argument, NULL, OPT_BOOT_TIMER},
@@ -150,6 +163,96 @@ static int set_level(struct run_options *run, const char *text, struct err *e)
                    text);
 }
 
+static int set_disk_option(struct drive_config *drive, const char *word,
+                           size_t len, struct err *e)
+{
+    const struct {
+        const char *name;
+        bool *flag;
+    } flags[] = {{"ro", &drive->is_read_only},
+                 {"root", &drive->is_root},
+                 {"discard", &drive->discard}};
+
+    for (size_t n = 0; n < ARRAY_LEN(flags); n++)
+        if (strlen(flags[n].name) == len &&
+            strncmp(word, flags[n].name, len) == 0) {
+            *flags[n].flag = true;
+            return 0;
+        }
+    if (len == 6 && strncmp(word, "unsafe", len) == 0)
+        drive->cache_type = CACHE_UNSAFE; /* do not wait for the host's disk */
+    else if (len == 5 && strncmp(word, "async", len) == 0)
+        drive->io_engine = IO_ENGINE_ASYNC;
+    else
+        return err_set(e, -EINVAL,
+                       "--disk: '%.*s' is no option of a disk: try ro, root, "
+                       "unsafe, async or discard",
+                       (int)MIN(len, 64u), word);
+    return 0;
+}
+
+/* A name with a colon in its last part is written with one more at its end. */
+static int parse_disk(struct drive_config *drive, const char *text,
+                      struct err *e)
+{
+    const char *word = strrchr(text, ':');
+    size_t len;
+    int rc = 0;
+
+    if (word && strchr(word, '/'))
+        word = NULL;
+    len = word ? (size_t)(word - text) : strlen(text);
+    drive->path = heap_strdup(text);
+    if (!drive->path)
+        return err_set(e, -ENOMEM, "out of memory");
+    drive->path[len] = 0;
+    while (rc == 0 && word && word[1]) {
+        word++;
+        len = strcspn(word, ",");
+        rc = set_disk_option(drive, word, len, e);
+        word = word[len] ? word + len : NULL;
+    }
+    return rc;
+}
+
+/* For people: what will open it says the same less plainly. */
+static int probe_disk(const struct drive_config *drive, struct err *e)
+{
+    struct stat st;
+
+    if (access(drive->path, drive->is_read_only ? R_OK : R_OK | W_OK) < 0 ||
+        stat(drive->path, &st) < 0)
+        return err_set(e, -errno, "--disk: %.256s: %s", drive->path,
+                       strerror(errno));
+    if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
+        return err_set(e, -EINVAL,
+                       "--disk: %.256s: neither a file nor a block device",
+                       drive->path);
+    return 0;
+}
+
+/* The disks have what a person expects: flushes are obeyed. */
+static int add_disk(struct run_options *run, const char *text, struct err *e)
+{
+    struct drive_config drive = {.cache_type = CACHE_WRITEBACK};
+    char id[32];
+    int rc;
+
+    snprintf(id, sizeof(id), "disk%zu", run->vm.devices.num_drives);
+    drive.id = heap_strdup(id);
+    rc = drive.id ? parse_disk(&drive, text, e)
+                  : err_set(e, -ENOMEM, "out of memory");
+    if (rc == 0)
+        rc = probe_disk(&drive, e);
+    if (rc < 0) {
+        heap_free(drive.id);
+        heap_free(drive.path);
+        return rc;
+    }
+    rc = devices_put_drive(&run->vm.devices, &drive, e);
+    return rc < 0 ? err_prefix(e, "--disk %.128s", text), rc : 0;
+}
+
 static int append(struct buf *line, const char *text, struct err *e)
 {
     if (line->len)
@@ -173,6 +276,11 @@ static int take(struct run_options *run, int option, struct buf *line,
         return set_mem(run, optarg, e);
     case OPT_APPEND:
         return append(line, optarg, e);
+    case OPT_DISK:
+        return add_disk(run, optarg, e);
+    case OPT_RNG:
+        run->vm.devices.has_entropy = true;
+        return 0;
     case OPT_ACCEL:
         return set_string(&run->vm.accel, optarg, e);
     case OPT_DUMP_FDT:
@@ -231,12 +339,12 @@ static int take_all(struct run_options *run, int argc, char **argv,
     return 0;
 }
 
-/* console= as a word of its own. */
-static bool names_console(const char *line)
+/* A word that begins so. */
+static bool names(const char *line, const char *what)
 {
     const char *at = line;
 
-    while ((at = strstr(at, "console=")) != NULL) {
+    while ((at = strstr(at, what)) != NULL) {
         if (at == line || at[-1] == ' ')
             return true;
         at++;
@@ -251,7 +359,7 @@ static int compose_args(struct run_options *run, const struct buf *appended,
     struct buf line = {0};
     int rc;
 
-    if (!names_console(more))
+    if (!names(more, "console="))
         buf_printf(&line, "%s ", default_console);
     buf_printf(&line, "%s%s%s", default_args, *more ? " " : "", more);
     rc = line.failed ? err_set(e, -ENOMEM, "out of memory")
@@ -280,6 +388,9 @@ int run_parse(struct run_options *run, int argc, char **argv, struct err *e)
                      "raw Image, or that in gzip or zstd");
     if (rc == 0 && !run->help)
         rc = compose_args(run, &appended, e);
+    if (rc == 0 && run->vm.devices.num_drives && !run->vm.initrd_path &&
+        !names(run->vm.boot_args, "root="))
+        run->vm.devices.drives[0].is_root = true;
     buf_release(&appended);
     return rc;
 }

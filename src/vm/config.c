@@ -25,6 +25,7 @@ void vm_config_release(struct vm_config *cfg)
     heap_free(cfg->boot_args);
     heap_free(cfg->accel);
     heap_free(cfg->dump_fdt);
+    devices_release(&cfg->devices);
     *cfg = (struct vm_config){0};
 }
 

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "vm/devices.h"
 
 enum {
     VM_MAX_VCPUS = 32,
@@ -31,6 +32,9 @@ struct vm_config {
     char *accel;    /* NULL: auto */
     char *dump_fdt; /* NULL, or the file the device tree is written to */
     bool boot_timer;
+    bool has_v1n1_template;   /* the CPU template of this name */
+    bool has_custom_template; /* one of the operator's own, not an empty one */
+    struct vm_devices devices;
 };
 
 /* Firecracker's defaults: 1 vCPU, 128 MiB. */

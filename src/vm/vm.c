@@ -15,14 +15,16 @@
 #include "machine/initrd.h"
 #include "machine/kernel.h"
 #include "machine/layout.h"
+#include "vm/attach.h"
 #include "vm/vcpu.h"
 
 struct vm {
     const struct accel_ops *accel;
     struct accel_vm *hw; /* owned */
     struct gmem ram;
-    struct mmio_bus *bus; /* owned */
-    struct vcpus *vcpus;  /* owned; NULL until started */
+    struct mmio_bus *bus;      /* owned */
+    struct attached *attached; /* owned; the virtio devices on the bus */
+    struct vcpus *vcpus;       /* owned; NULL until started */
     struct kernel_info kernel;
     struct initrd_info initrd;
     char cmdline[CMDLINE_MAX];
@@ -38,6 +40,14 @@ static void raise_spi(void *ctx, unsigned intid, bool level)
     struct vm *vm = ctx;
 
     vm->accel->spi(vm->hw, intid, level);
+}
+
+/* On any thread that writes to memory and is no vCPU. */
+static void ram_written(void *ctx, gpa_t gpa, uint64_t len)
+{
+    struct vm *vm = ctx;
+
+    vm->accel->ram_written(vm->hw, gpa, len);
 }
 
 /* The redistributors must fit before anybody makes an interrupt controller. */
@@ -77,6 +87,7 @@ static int describe(struct vm *vm, const struct vm_config *cfg, struct err *e)
         .initrd_bytes = vm->initrd.bytes,
         .has_pl011 = vm->consoles & CONSOLE_TTYAMA,
         .has_uart16550 = vm->consoles & CONSOLE_TTYS,
+        .virtio_slots = attached_slots(vm->attached),
     };
     void *at;
     int bytes;
@@ -114,8 +125,34 @@ static int make_machine(struct vm *vm, const struct vm_config *cfg,
     vm->hw = vm->accel->vm_new(&hw, e);
     if (!vm->hw)
         return -EIO;
+    gmem_set_hook(&vm->ram, ram_written, vm);
     vm->bus = board_new(&board, e);
-    return vm->bus ? 0 : -ENOMEM;
+    return vm->bus ? attached_publish(vm->attached, vm->bus, raise_spi, vm, e)
+                   : -ENOMEM;
+}
+
+static int attach(struct vm *vm, const struct vm_config *cfg, struct err *e)
+{
+    vm->attached = attached_new(&cfg->devices, &vm->ram, e);
+    return vm->attached ? 0 : -EIO;
+}
+
+/* What the operator gave, and where the root file system is. */
+static int compose(struct vm *vm, const struct vm_config *cfg, struct err *e)
+{
+    const struct vm_devices *d = &cfg->devices;
+    const struct drive_config *first = d->num_drives ? &d->drives[0] : NULL;
+    struct cmdline_root root = {.device = "/dev/vda"};
+
+    if (first) {
+        root.partuuid = first->partuuid;
+        root.read_only = first->is_read_only;
+    }
+    if (cmdline_compose(cfg->boot_args, first && first->is_root ? &root : NULL,
+                        false, vm->cmdline, e) < 0)
+        return -EINVAL;
+    vm->consoles = cmdline_consoles(vm->cmdline);
+    return 0;
 }
 
 struct vm *vm_new(const struct vm_config *cfg, struct console *console,
@@ -131,10 +168,8 @@ struct vm *vm_new(const struct vm_config *cfg, struct console *console,
     vm->vcpu_count = cfg->vcpu_count;
     vm->on_end = on_end;
     vm->ctx = ctx;
-    if (cmdline_compose(cfg->boot_args, NULL, false, vm->cmdline, e) < 0)
-        goto fail;
-    vm->consoles = cmdline_consoles(vm->cmdline);
-    if (find_accel(vm, cfg, e) < 0 || load_images(vm, cfg, e) < 0 ||
+    if (compose(vm, cfg, e) < 0 || find_accel(vm, cfg, e) < 0 ||
+        load_images(vm, cfg, e) < 0 || attach(vm, cfg, e) < 0 ||
         describe(vm, cfg, e) < 0 || make_machine(vm, cfg, console, e) < 0)
         goto fail;
     return vm;
@@ -150,6 +185,7 @@ void vm_free(struct vm *vm)
         return;
     vcpus_free(vm->vcpus);
     mmio_bus_free(vm->bus);
+    attached_free(vm->attached);
     if (vm->hw)
         vm->accel->vm_free(vm->hw);
     gmem_release(&vm->ram);
@@ -180,6 +216,11 @@ void vm_stop(struct vm *vm)
 {
     if (vm->vcpus)
         vcpus_stop(vm->vcpus);
+}
+
+struct attached *vm_attached(const struct vm *vm)
+{
+    return vm->attached;
 }
 
 enum vm_end vm_end(const struct vm *vm)

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "vm/config.h"
 
+struct attached;
 struct console;
 struct vm;
 
@@ -40,6 +41,9 @@ int vm_start(struct vm *vm, struct err *e);
 
 /* Makes all vCPUs leave and joins them. Any number of times. */
 void vm_stop(struct vm *vm);
+
+/* The virtio devices, for changes while it runs (vm/attach.h). Borrowed. */
+struct attached *vm_attached(const struct vm *vm);
 
 enum vm_end vm_end(const struct vm *vm);
 

@@ -3,11 +3,13 @@
 
 #include "main/run.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -115,8 +117,15 @@ static void errors_name_the_fix(void **state)
          "'l' is one argument too many: see squib run --help"},
         {{"-k"}, "-k needs a value: see squib run --help"},
         {{"--kernel"}, "--kernel needs a value: see squib run --help"},
-        {{"--disk", "x"},
-         "there is no option --disk here: see squib run --help"},
+        {{"--floppy", "x"},
+         "there is no option --floppy here: see squib run --help"},
+        {{"-k", "k", "--disk", "/no/such/disk:ro"},
+         "--disk: /no/such/disk: No such file or directory"},
+        {{"-k", "k", "--disk", "/dev/zero:ro,rw"},
+         "--disk: 'rw' is no option of a disk: try ro, root, unsafe, async or "
+         "discard"},
+        {{"-k", "k", "--disk", "/dev/zero:ro"},
+         "--disk: /dev/zero: neither a file nor a block device"},
         {{"-z"}, "there is no option -z: see squib run --help"},
         {{"-k", "k", "-a", "a\tb"},
          "--append: The kernel command line is invalid: String contains a "
@@ -130,6 +139,43 @@ static void errors_name_the_fix(void **state)
         assert_true(parse(&run, rows[n].words, &e) < 0);
         assert_string_equal(e.text, rows[n].want);
         run_release(&run);
+    }
+}
+
+static void disks_have_options_and_an_order(void **state)
+{
+    const char *words[] = {
+        "-k",     "Image",         "-d", "disk-a.img:ro,async",
+        "--disk", "./disk-b.img:", "-d", "disk-c.img:discard,unsafe,root",
+        NULL};
+    struct run_options run;
+    const struct drive_config *d;
+    struct err e;
+
+    (void)state;
+    for (char name = 'a'; name <= 'c'; name++) {
+        char path[] = "disk-x.img";
+
+        path[5] = name;
+        close(open(path, O_CREAT | O_WRONLY | O_TRUNC, 0600));
+    }
+    assert_int_equal(parse(&run, words, &e), 0);
+    assert_int_equal(run.vm.devices.num_drives, 3);
+    d = run.vm.devices.drives;
+    assert_string_equal(d[0].path, "disk-c.img");
+    assert_true(d[0].is_root && d[0].discard && !d[0].is_read_only);
+    assert_int_equal(d[0].cache_type, CACHE_UNSAFE);
+    assert_string_equal(d[1].path, "disk-a.img");
+    assert_true(!d[1].is_root && d[1].is_read_only);
+    assert_int_equal(d[1].io_engine, IO_ENGINE_ASYNC);
+    assert_int_equal(d[1].cache_type, CACHE_WRITEBACK);
+    assert_string_equal(d[2].path, "./disk-b.img");
+    run_release(&run);
+    for (char name = 'a'; name <= 'c'; name++) {
+        char path[] = "disk-x.img";
+
+        path[5] = name;
+        unlink(path);
     }
 }
 
@@ -190,6 +236,7 @@ int main(void)
         cmocka_unit_test(every_option_is_taken),
         cmocka_unit_test(a_console_of_ones_own_replaces_the_default),
         cmocka_unit_test(errors_name_the_fix),
+        cmocka_unit_test(disks_have_options_and_an_order),
         cmocka_unit_test(sizes_have_units),
         cmocka_unit_test(every_failed_allocation_is_survived),
     };

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+/* From configured devices to devices in slots. */
+
+#include "vm/attach.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/heap.h"
+#include "base/macros.h"
+#include "dev/block.h"
+#include "dev/entropy.h"
+#include "dev/virtio_mmio.h"
+#include "machine/layout.h"
+
+struct slot {
+    struct virtio_dev *dev; /* owned until published */
+    char *id;               /* owned; NULL: there is only one of its kind */
+};
+
+struct attached {
+    struct worker *worker; /* owned */
+    struct gmem *ram;      /* borrowed */
+    struct slot slots[VIRTIO_MMIO_SLOTS];
+    unsigned num_slots;
+    bool published;
+};
+
+/* Takes ownership of dev, also on failure; NULL passes through. */
+static int add(struct attached *a, struct virtio_dev *dev, const char *id,
+               struct err *e)
+{
+    struct slot slot = {.dev = dev};
+
+    if (!dev)
+        return -EIO;
+    if (a->num_slots == VIRTIO_MMIO_SLOTS) {
+        dev->ops->free(dev);
+        return err_set(e, -ENOSPC,
+                       "Could not allocate GSI: The requested resource is not "
+                       "available.");
+    }
+    slot.id = id ? heap_strdup(id) : NULL;
+    if (id && !slot.id) {
+        dev->ops->free(dev);
+        return err_set(e, -ENOMEM, "out of memory");
+    }
+    a->slots[a->num_slots++] = slot;
+    return 0;
+}
+
+static struct bucket_config bucket_config_of(const struct token_bucket *b)
+{
+    return (struct bucket_config){.size = b->size,
+                                  .one_time_burst = b->one_time_burst,
+                                  .refill_time_ms = b->refill_time};
+}
+
+struct limiter_config limiter_config_of(const struct rate_limit *limit)
+{
+    return (struct limiter_config){.bandwidth =
+                                       bucket_config_of(&limit->bandwidth),
+                                   .ops = bucket_config_of(&limit->ops)};
+}
+
+static int add_drive(struct attached *a, const struct drive_config *d,
+                     struct err *e)
+{
+    const struct block_config cfg = {
+        .path = d->path,
+        .read_only = d->is_read_only,
+        .writeback = d->cache_type == CACHE_WRITEBACK,
+        .async = d->io_engine == IO_ENGINE_ASYNC,
+        .discard = d->discard,
+        .limiter = limiter_config_of(&d->limit),
+    };
+
+    return add(a, block_new(&cfg, a->worker, a->ram, e), d->id, e);
+}
+
+/* Firecracker's order: balloon, block with the root first, net, pmem, vsock,
+   entropy, memory. */
+static int add_all(struct attached *a, const struct vm_devices *cfg,
+                   struct err *e)
+{
+    int rc = 0;
+
+    for (size_t n = 0; n < cfg->num_drives && rc == 0; n++)
+        rc = add_drive(a, &cfg->drives[n], e);
+    if (rc == 0 && cfg->has_entropy) {
+        struct limiter_config limiter = limiter_config_of(&cfg->entropy.limit);
+
+        rc = add(a, entropy_new(&limiter, a->worker, a->ram, e), NULL, e);
+    }
+    return rc;
+}
+
+struct attached *attached_new(const struct vm_devices *cfg, struct gmem *ram,
+                              struct err *e)
+{
+    struct attached *a = heap_zalloc(sizeof(*a));
+
+    if (!a) {
+        err_set(e, -ENOMEM, "out of memory");
+        return NULL;
+    }
+    a->ram = ram;
+    a->worker = worker_new("squib_io", e);
+    if (!a->worker || add_all(a, cfg, e) < 0) {
+        attached_free(a);
+        return NULL;
+    }
+    return a;
+}
+
+uint32_t attached_slots(const struct attached *a)
+{
+    return (uint32_t)((1ull << a->num_slots) - 1);
+}
+
+int attached_publish(struct attached *a, struct mmio_bus *bus,
+                     void (*spi)(void *ctx, unsigned intid, bool level),
+                     void *ctx, struct err *e)
+{
+    unsigned n = 0;
+    int rc = 0;
+
+    for (; n < a->num_slots && rc == 0; n++) {
+        struct mmio_dev *mmio = virtio_mmio_new(a->slots[n].dev, e);
+
+        if (!mmio) {
+            rc = -ENOMEM;
+            continue;
+        }
+        mmio->irq = (struct irq_line){
+            .set = spi, .ctx = ctx, .intid = SPI_TO_INTID(VIRTIO_MMIO_SPI + n)};
+        rc = mmio_bus_add(bus, virtio_mmio_addr(n), mmio, e);
+    }
+    /* What was not reached is still ours to free. */
+    for (; n < a->num_slots; n++)
+        a->slots[n].dev->ops->free(a->slots[n].dev);
+    a->published = true;
+    return rc;
+}
+
+void attached_free(struct attached *a)
+{
+    if (!a)
+        return;
+    for (unsigned n = 0; n < a->num_slots; n++) {
+        if (!a->published)
+            a->slots[n].dev->ops->free(a->slots[n].dev);
+        heap_free(a->slots[n].id);
+    }
+    worker_free(a->worker);
+    heap_free(a);
+}
+
+struct virtio_dev *attached_find(const struct attached *a, unsigned kind,
+                                 const char *id)
+{
+    for (unsigned n = 0; n < a->num_slots; n++) {
+        const struct slot *s = &a->slots[n];
+
+        if (s->dev->ops->id == kind &&
+            (!s->id || (id && strcmp(s->id, id) == 0)))
+            return s->dev;
+    }
+    return NULL;
+}
+
+/* A bucket that was not given stays. */
+static void patch_limiter(struct virtio_dev *dev,
+                          const struct rate_limit *limit)
+{
+    const struct limiter_config cfg = limiter_config_of(limit);
+
+    block_set_limiter(dev, limit->given & 1 ? &cfg.bandwidth : NULL,
+                      limit->given & 2 ? &cfg.ops : NULL);
+}
+
+int attached_patch_drive(const struct attached *a, const char *id,
+                         const char *path, const struct rate_limit *limit,
+                         struct err *e)
+{
+    struct virtio_dev *dev = attached_find(a, VIRTIO_ID_BLOCK, id);
+    int rc;
+
+    if (!dev)
+        return err_set(e, -ENODEV, "there is no drive with the id %.64s", id);
+    rc = path ? block_set_path(dev, path, e) : 0;
+    if (rc == 0 && limit)
+        patch_limiter(dev, limit);
+    return rc;
+}
+
+int attached_sync(const struct attached *a, struct err *e)
+{
+    int rc = 0;
+
+    for (unsigned n = 0; n < a->num_slots && rc == 0; n++)
+        if (a->slots[n].dev->ops->id == VIRTIO_ID_BLOCK)
+            rc = block_sync(a->slots[n].dev, e);
+    return rc;
+}
