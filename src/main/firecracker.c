@@ -31,6 +31,8 @@ static const struct arg table[] = {
     {"boot-timer", false,
      .help = "Whether or not to load boot timer device for logging elapsed "
              "time since InstanceStart command."},
+    {"code-mib", true,
+     .help = "Memory for translated code, of all vCPUs, in MiB. (squib)"},
     {"config-file", true,
      .help = "Path to a file that contains the microVM configuration in JSON "
              "format."},
@@ -84,6 +86,8 @@ static const struct arg table[] = {
     {"stats", false,
      .help = "Print the engine's counters to standard error at the end. "
              "(squib)"},
+    {"tier", true,
+     .help = "How the software CPU works: auto, jit or interp. (squib)"},
     {"version", false, .help = "Print the binary version number."},
 };
 
@@ -313,6 +317,14 @@ static int configure(struct vm_config *cfg, const struct config_file *file,
     cfg->boot_timer = args_has(args, "boot-timer");
     if (args_has(args, "accel"))
         rc = vm_config_set(&cfg->accel, args_get(args, "accel"));
+    if (rc == 0)
+        rc = vm_config_set(&cfg->tier, args_get(args, "tier"));
+    if (rc == 0 && args_has(args, "code-mib")) {
+        rc = vm_config_set_code_mib(cfg, args_get(args, "code-mib"), e);
+        if (rc < 0)
+            return rc;
+    }
+    cfg->count_insns = args_has(args, "stats");
     if (rc == 0)
         rc = vm_config_set(&cfg->dump_fdt, args_get(args, "dump-fdt"));
     return rc < 0 ? err_set(e, rc, "out of memory") : 0;

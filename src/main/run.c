@@ -43,6 +43,8 @@ static const char usage[] =
     "                       Without --initrd the first one is the root\n"
     "      --rng            an entropy device\n"
     "      --accel NAME     what runs the guest: auto, soft [auto]\n"
+    "      --tier NAME      of soft: auto, jit, interp [auto]\n"
+    "      --code-mib N     of soft: memory for translated code [64]\n"
     "      --dump-fdt FILE  write the guest's device tree there\n"
     "      --boot-timer     log how long the guest took to boot\n"
     "      --stats          print the engine's counters at the end\n"
@@ -64,6 +66,8 @@ enum option_id {
     OPT_DISK = 'd',
     OPT_HELP = 'h',
     OPT_ACCEL = 256,
+    OPT_TIER,
+    OPT_CODE_MIB,
     OPT_DUMP_FDT,
     OPT_BOOT_TIMER,
     OPT_STATS,
@@ -81,6 +85,8 @@ static const struct option long_options[] = {
     {"disk", required_argument, NULL, OPT_DISK},
     {"rng", no_argument, NULL, OPT_RNG},
     {"accel", required_argument, NULL, OPT_ACCEL},
+    {"tier", required_argument, NULL, OPT_TIER},
+    {"code-mib", required_argument, NULL, OPT_CODE_MIB},
     {"dump-fdt", required_argument, NULL, OPT_DUMP_FDT},
     {"boot-timer", no_argument, NULL, OPT_BOOT_TIMER},
     {"stats", no_argument, NULL, OPT_STATS},
@@ -283,6 +289,10 @@ static int take(struct run_options *run, int option, struct buf *line,
         return 0;
     case OPT_ACCEL:
         return set_string(&run->vm.accel, optarg, e);
+    case OPT_TIER:
+        return set_string(&run->vm.tier, optarg, e);
+    case OPT_CODE_MIB:
+        return vm_config_set_code_mib(&run->vm, optarg, e);
     case OPT_DUMP_FDT:
         return set_string(&run->vm.dump_fdt, optarg, e);
     case OPT_LEVEL:
@@ -291,7 +301,7 @@ static int take(struct run_options *run, int option, struct buf *line,
         run->vm.boot_timer = true;
         return 0;
     case OPT_STATS:
-        run->stats = true;
+        run->stats = run->vm.count_insns = true;
         return 0;
     default:
         run->help = true;

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/heap.h"
@@ -24,6 +25,7 @@ void vm_config_release(struct vm_config *cfg)
     heap_free(cfg->initrd_path);
     heap_free(cfg->boot_args);
     heap_free(cfg->accel);
+    heap_free(cfg->tier);
     heap_free(cfg->dump_fdt);
     devices_release(&cfg->devices);
     *cfg = (struct vm_config){0};
@@ -81,4 +83,19 @@ int vm_config_check_boot_args(const char *args, struct err *e)
 uint64_t vm_config_ram_bytes(const struct vm_config *cfg)
 {
     return MIN(cfg->mem_size_mib, (uint64_t)VM_MAX_MEM_MIB) * MIB;
+}
+
+int vm_config_set_code_mib(struct vm_config *cfg, const char *text,
+                           struct err *e)
+{
+    char *end;
+    unsigned long n = strtoul(text, &end, 10);
+
+    if (end == text || *end || n < 1 || n > 4096)
+        return err_set(e, -EINVAL,
+                       "the memory for translated code is 1 to 4096 MiB, not "
+                       "'%.32s'",
+                       text);
+    cfg->code_mib = n;
+    return 0;
 }

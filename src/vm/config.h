@@ -29,8 +29,11 @@ struct vm_config {
     bool smt;
     bool track_dirty_pages;
     enum huge_pages huge_pages;
-    char *accel;    /* NULL: auto */
-    char *dump_fdt; /* NULL, or the file the device tree is written to */
+    char *accel;       /* NULL: auto */
+    char *tier;        /* of the soft accelerator; NULL: auto */
+    uint64_t code_mib; /* for its translations; 0: its default */
+    bool count_insns;  /* its counters are exact */
+    char *dump_fdt;    /* NULL, or the file the device tree is written to */
     bool boot_timer;
     bool has_v1n1_template;   /* the CPU template of this name */
     bool has_custom_template; /* one of the operator's own, not an empty one */
@@ -43,6 +46,10 @@ void vm_config_release(struct vm_config *cfg); /* any number of times */
 
 /* Replaces an owned string by a copy of `value` (NULL: none); -ENOMEM. */
 int vm_config_set(char **field, const char *value);
+
+/* From a person's text: 1 to 4096 MiB. */
+int vm_config_set_code_mib(struct vm_config *cfg, const char *text,
+                           struct err *e);
 
 /* Limits, with Firecracker's sentences: -EINVAL. Any memory size above zero is
    accepted, as upstream does; vm_config_ram_bytes caps it at 1022 GiB. */

@@ -111,7 +111,10 @@ static int make_machine(struct vm *vm, const struct vm_config *cfg,
                               .ram = &vm->ram,
                               .gicd_base = GICD_BASE,
                               .gicr_base = GICR_BASE,
-                              .msi_base = MSI_REGION_BASE};
+                              .msi_base = MSI_REGION_BASE,
+                              .tier = cfg->tier,
+                              .code_bytes = cfg->code_mib * MIB,
+                              .count_insns = cfg->count_insns};
     struct board_config board = {
         .console = console,
         .has_pl011 = vm->consoles & CONSOLE_TTYAMA,

@@ -9,6 +9,7 @@
 
 #include "accel/soft/cpu.h"
 #include "accel/soft/interp.h"
+#include "accel/soft/jit/jit.h"
 #include "accel/soft/mmu.h"
 #include "accel/soft/soft.h"
 #include "base/heap.h"
@@ -125,13 +126,16 @@ static void write_vectors(struct machine *m)
     }
 }
 
-struct machine *machine_new(struct err *e)
+struct machine *machine_new(const char *tier, struct err *e)
 {
     struct machine *m = heap_zalloc(sizeof(*m));
     struct accel_config cfg = {.vcpus = 1,
                                .gicd_base = 0x08000000,
                                .gicr_base = 0x080a0000,
-                               .msi_base = 0x05000000};
+                               .msi_base = 0x05000000,
+                               .tier = tier,
+                               .count_insns = true,
+                               .eager = true};
 
     if (!m) {
         err_set(e, -ENOMEM, "out of memory");
@@ -524,7 +528,10 @@ static void run(struct machine *m, uint64_t max, struct vcpu_exit *exit)
     m->serial++;
     atomic_store(&cpu->run_state, RUN_GUEST);
     mmu_do_work(cpu);
-    interp_run(cpu, max);
+    if (cpu->jit)
+        jit_run(cpu, UINT64_MAX); /* the watchdog is its limit */
+    else
+        interp_run(cpu, max);
     atomic_store(&cpu->run_state, RUN_STOPPED);
     m->serial++;
     cpu->smccc_waiting = false;

@@ -28,7 +28,7 @@ struct run_result {
     uint8_t *area[A64RUN_MAX_AREAS]; /* owned; release with run_release */
 };
 
-struct machine *machine_new(struct err *e); /* NULL on failure */
+struct machine *machine_new(const char *tier, struct err *e); /* or NULL */
 void machine_free(struct machine *m);       /* takes NULL */
 
 /* Runs the request on the interpreter. A request that cannot be run is a

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "accel/soft/decode.h"
+#include "accel/soft/jit/jit.h"
 #include "base/heap.h"
 #include "base/macros.h"
 #include "isa_gen.h"
@@ -18,7 +19,7 @@
 #include "machine.h"
 
 static const char usage[] =
-    "Usage: a64run [--tier interp] [--format json|binary] <IN >OUT\n"
+    "Usage: a64run [--tier interp|jit] [--format json|binary] <IN >OUT\n"
     "       a64run --print WORD...   print instructions (hexadecimal words)\n"
     "       a64run --list            the instruction list, one JSON a line\n"
     "Runs AArch64 code on squib's software CPU: one record in, one record out.\n"
@@ -205,10 +206,10 @@ static int run_binary(struct machine *m)
     return r;
 }
 
-static int run_records(bool binary)
+static int run_records(const char *tier, bool binary)
 {
     struct err e = {0};
-    struct machine *m = machine_new(&e);
+    struct machine *m = machine_new(tier, &e);
     int r;
 
     if (!m) {
@@ -234,6 +235,7 @@ static int misused(const char *what)
 
 int main(int argc, char **argv)
 {
+    const char *tier = "interp";
     bool binary = false;
 
     for (int n = 1; n < argc; n += 2) {
@@ -247,9 +249,11 @@ int main(int argc, char **argv)
             return print_words(argv + n + 1);
         if (!strcmp(argv[n], "--tier")) {
             if (!strcmp(value, "list"))
-                return puts("interp") < 0;
-            if (strcmp(value, "interp"))
-                return misused("this build has the tier interp only");
+                return puts(jit_is_here() ? "interp\njit" : "interp") < 0;
+            if (strcmp(value, "interp") &&
+                (strcmp(value, "jit") || !jit_is_here()))
+                return misused("no such tier in this build");
+            tier = value;
         } else if (!strcmp(argv[n], "--format")) {
             binary = !strcmp(value, "binary");
             if (!binary && strcmp(value, "json"))
@@ -258,5 +262,5 @@ int main(int argc, char **argv)
             return misused("unknown option");
         }
     }
-    return run_records(binary);
+    return run_records(tier, binary);
 }

@@ -77,6 +77,7 @@ void block_decode(struct block *blk, gpa_t pa, const uint8_t *host,
     blk->pa = pa;
     blk->mode = mode;
     blk->count = n;
+    blk->heat = 0;
 }
 
 static bool still_same(const struct block *blk, const uint8_t *host)
@@ -106,8 +107,8 @@ static struct block *block_make(struct block_cache *cache, gpa_t pa,
     return blk;
 }
 
-const struct block *block_get(struct block_cache *cache, gpa_t pa,
-                              const uint8_t *host, uint32_t gen, uint32_t mode)
+struct block *block_get(struct block_cache *cache, gpa_t pa,
+                        const uint8_t *host, uint32_t gen, uint32_t mode)
 {
     uint64_t h = (pa >> 2 ^ (uint64_t)mode << 40) * 0x9e3779b97f4a7c15ull;
     struct block **chain = &cache->hash[h >> (64 - HASH_BITS)];

@@ -23,6 +23,7 @@ struct block {
     gpa_t pa;
     uint32_t mode;
     uint32_t gen;
+    uint32_t heat;  /* what other tiers make of it: 0 when decoded */
     uint32_t count; /* instructions; insn[count] leads to what follows */
     struct insn insn[];
 };
@@ -35,8 +36,8 @@ void block_cache_free(struct block_cache *cache);
 
 /* The block at `pa` (host: where its bytes are; *gen: the page's generation)
    for `mode`, decoded if need be, valid until the next call. */
-const struct block *block_get(struct block_cache *cache, gpa_t pa,
-                              const uint8_t *host, uint32_t gen, uint32_t mode);
+struct block *block_get(struct block_cache *cache, gpa_t pa,
+                        const uint8_t *host, uint32_t gen, uint32_t mode);
 
 /* A counter that changes whenever blocks handed out earlier were dropped. */
 uint32_t block_epoch(const struct block_cache *cache);

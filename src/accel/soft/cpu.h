@@ -17,6 +17,7 @@
 #include "base/macros.h"
 #include "mem/gmem.h"
 
+struct alarm;
 struct block;
 struct gic;
 struct host_waker;
@@ -40,11 +41,12 @@ static_assert(sizeof(union vreg) == 16, "a V register");
 
 /* Why the interpreter must look up before the next block. */
 enum attention {
-    ATT_KICK = 1, /* leave vcpu_run */
-    ATT_IRQ = 2,  /* an interrupt may be deliverable: compare with DAIF */
-    ATT_WORK = 4, /* another CPU posted TLB or code invalidations */
-    ATT_EXIT = 8, /* cpu->exit_pending is set: leave vcpu_run with it */
-    ATT_STEP = 16 /* software step is on or pending (MDSCR_EL1.SS) */
+    ATT_KICK = 1,   /* leave vcpu_run */
+    ATT_IRQ = 2,    /* an interrupt may be deliverable: compare with DAIF */
+    ATT_WORK = 4,   /* another CPU posted TLB or code invalidations */
+    ATT_EXIT = 8,   /* cpu->exit_pending is set: leave vcpu_run with it */
+    ATT_TIMER = 32, /* timer_deadline_ns has come */
+    ATT_STEP = 16   /* software step is on or pending (MDSCR_EL1.SS) */
 };
 
 /* What a vCPU is doing, for those that wait for it at a DSB. */
@@ -131,8 +133,9 @@ struct cpu {
     bool code_changed;        /* some page's generation moved: break links */
     struct host_waker *waker; /* owned */
 
-    uint64_t timer_deadline_ns; /* next timer event, host_mono_ns; or never */
-    _Atomic bool irq_line;      /* the GIC's answer: IRQ to this CPU */
+    _Atomic uint64_t
+        timer_deadline_ns; /* next timer event, host_mono_ns; or never */
+    _Atomic bool irq_line; /* the GIC's answer: IRQ to this CPU */
     _Atomic bool fiq_line;
     _Atomic uint32_t run_state; /* enum run_state */
 
@@ -149,7 +152,7 @@ enum {
     MODE_FP_PLAIN = 8 /* FPCR is 0: the host's FP may stand in */
 };
 
-enum { SOFT_MAX_STATS = 16 };
+enum { SOFT_NUM_STATS = 13 };
 
 /* Translated code holds cpu + CPU_BIAS in a register, so that x0 to SP are
    reached by a one-byte displacement. */
@@ -161,10 +164,16 @@ struct soft_vm {
     unsigned num_cpus;
     struct cpu *cpus[32]; /* NULL until made; owned by their threads */
     struct gic *gic;      /* owned */
+    struct alarm *alarm;  /* owned */
     gpa_t gicd_base, gicr_base;
+    uint64_t jit_bytes; /* code arena of each CPU; 0: tier 0 only */
+    unsigned jit_features;
+    bool count_insns, eager;
     uint64_t cntvoff_ns; /* start of the guest's time, host_mono_ns */
 
-    _Atomic uint64_t past_stats[SOFT_MAX_STATS]; /* of vCPUs since freed */
+    _Atomic uint64_t past_stats[SOFT_NUM_STATS];    /* of vCPUs since freed */
+    const char *_Atomic stat_names[SOFT_NUM_STATS]; /* likewise */
+    uint64_t *past_fallbacks; /* likewise, by a64_op; under alarm's lock */
 
     /* Per 4 KiB page of each region: 0 while no code was fetched from it, then
        bumped when code in it may have changed. Lazily backed. code_gen[r][(pa -

@@ -10,12 +10,12 @@
 #include "accel/soft/exc.h"
 #include "isa_gen.h"
 
-static const struct insn *exec_undefined(struct cpu *cpu, const struct insn *i)
+const struct insn *a64_undefined(struct cpu *cpu, const struct insn *i)
 {
     return exc_undef(cpu, i);
 }
 
-static const struct insn *exec_fp_trap(struct cpu *cpu, const struct insn *i)
+const struct insn *a64_fp_trap(struct cpu *cpu, const struct insn *i)
 {
     return exc_fp_access(cpu, i);
 }
@@ -57,11 +57,12 @@ bool a64_decode(uint32_t word, uint32_t offset, bool fp_on, struct insn *out)
 {
     const struct a64_row *row = a64_find(word);
 
-    *out = (struct insn){.fn = exec_undefined, .word = word, .op = NUM_A64_OPS};
+    *out = (struct insn){.fn = a64_undefined, .word = word, .op = A64_OP_UNDEFINED};
     if (!row)
         return true;
     if (row->flags & A64_FP && !fp_on) {
-        out->fn = exec_fp_trap;
+        out->fn = a64_fp_trap;
+        out->op = A64_OP_FP_TRAP;
         return true;
     }
     out->fn = row->fn;

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "accel/soft/insn.h"
+#include "isa_gen.h"
 
 struct a64_field {
     const char *name; /* NULL: the end */
@@ -38,6 +39,11 @@ struct a64_row {
 extern const struct a64_row a64_rows[];
 extern const uint16_t a64_candidates[];
 extern const uint32_t a64_bucket[2048];
+
+/* What stands in insn.op, and is executed, for words that are no instruction
+   and for FP instructions while they trap. */
+enum { A64_OP_UNDEFINED = NUM_A64_OPS, A64_OP_FP_TRAP };
+exec_fn a64_undefined, a64_fp_trap;
 
 /* The row of an instruction, or NULL: UNDEFINED. */
 const struct a64_row *a64_find(uint32_t word);

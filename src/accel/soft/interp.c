@@ -61,21 +61,29 @@ void interp_free(struct interp *in)
     heap_free(in);
 }
 
+struct block *interp_block(struct cpu *cpu, gpa_t pa, const uint8_t *host,
+                           uint32_t gen)
+{
+    struct interp *in = cpu->interp;
+    struct block *blk = block_get(in->cache, pa, host, gen, cpu->mode);
+
+    if (in->epoch != block_epoch(in->cache)) {
+        memset(in->jumps, 0, sizeof(in->jumps));
+        in->epoch = block_epoch(in->cache);
+    }
+    return blk;
+}
+
 /* NULL after an instruction abort was taken. */
 static const struct block *lookup_slow(struct cpu *cpu, struct jump *j)
 {
-    struct interp *in = cpu->interp;
     const struct block *blk;
     const uint8_t *host;
     gpa_t pa;
 
     if (!mmu_fetch(cpu, cpu->pc, &pa, &host))
         return NULL;
-    blk = block_get(in->cache, pa, host, mmu_code_gen(cpu->vm, pa), cpu->mode);
-    if (in->epoch != block_epoch(in->cache)) {
-        memset(in->jumps, 0, sizeof(in->jumps));
-        in->epoch = block_epoch(in->cache);
-    }
+    blk = interp_block(cpu, pa, host, mmu_code_gen(cpu->vm, pa));
     if (!(cpu->mode & MODE_ALWAYS_CHECK)) {
         *j = (struct jump){
             .pc = cpu->pc, .tag = cpu->tlb->tag, .mode = cpu->mode, .blk = blk};
@@ -108,7 +116,7 @@ static inline void run_block(struct cpu *cpu, const struct block *blk)
 }
 
 /* D1.3.5, D1.3.4: what is checked before an instruction is even fetched. */
-static bool pc_is_bad(struct cpu *cpu)
+bool interp_pc_is_bad(struct cpu *cpu)
 {
     if (likely(!(cpu->pc & 3) && !cpu->il))
         return false;
@@ -119,13 +127,26 @@ static bool pc_is_bad(struct cpu *cpu)
     return true;
 }
 
+void interp_run_block(struct cpu *cpu, const struct block *blk)
+{
+    run_block(cpu, blk);
+}
+
+void interp_once(struct cpu *cpu)
+{
+    const struct block *blk = lookup(cpu);
+
+    if (blk)
+        run_block(cpu, blk);
+}
+
 void interp_step(struct cpu *cpu)
 {
     struct block *one = &cpu->interp->one.blk;
     const uint8_t *host;
     gpa_t pa;
 
-    if (pc_is_bad(cpu) || !mmu_fetch(cpu, cpu->pc, &pa, &host))
+    if (interp_pc_is_bad(cpu) || !mmu_fetch(cpu, cpu->pc, &pa, &host))
         return;
     block_decode(one, pa, host, cpu->mode, 1);
     run_block(cpu, one);
@@ -157,8 +178,7 @@ static void forget(struct cpu *cpu, uint32_t bits)
     atomic_fetch_and(&cpu->attention, ~bits);
 }
 
-/* False: leave interp_run. */
-static bool attend(struct cpu *cpu)
+bool interp_attend(struct cpu *cpu)
 {
     uint32_t why = cpu->attention;
 
@@ -179,6 +199,10 @@ static bool attend(struct cpu *cpu)
     if (why & ATT_IRQ) {
         forget(cpu, ATT_IRQ);
         take_interrupt(cpu);
+    }
+    if (why & ATT_TIMER) {
+        forget(cpu, ATT_TIMER);
+        timer_update(cpu);
     }
     if (why & ATT_STEP) {
         forget(cpu, ATT_STEP);
@@ -206,13 +230,13 @@ void interp_run(struct cpu *cpu, uint64_t max_insns)
             look_at_timer(cpu);
             until_look = BLOCKS_PER_TIMER_LOOK;
         }
-        if (unlikely(cpu->attention) && !attend(cpu))
+        if (unlikely(cpu->attention) && !interp_attend(cpu))
             return;
         if (unlikely(cpu->insns >= stop_at)) {
             cpu->exit->kind = EXIT_KICKED;
             return;
         }
-        if (unlikely(pc_is_bad(cpu)))
+        if (unlikely(interp_pc_is_bad(cpu)))
             continue;
         blk = lookup(cpu);
         if (unlikely(!blk))

@@ -19,3 +19,19 @@ void interp_run(struct cpu *cpu, uint64_t max_insns);
 
 /* Executes the one instruction at cpu->pc, with no interrupt before it. */
 void interp_step(struct cpu *cpu);
+
+/* Parts of the loop that tier 1's has, too. */
+
+/* Does what cpu->attention asks for; false: vcpu_run must be left. */
+bool interp_attend(struct cpu *cpu);
+
+/* True after an exception: cpu->pc is misaligned or PSTATE.IL is set. */
+bool interp_pc_is_bad(struct cpu *cpu);
+
+/* The decoded block at pa; it can be run until the next call. */
+struct block *interp_block(struct cpu *cpu, gpa_t pa, const uint8_t *host,
+                           uint32_t gen);
+void interp_run_block(struct cpu *cpu, const struct block *blk);
+
+/* Runs one block from cpu->pc on. */
+void interp_once(struct cpu *cpu);

@@ -7,9 +7,12 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "accel/soft/alarm.h"
+#include "accel/soft/decode.h"
 #include "accel/soft/exc.h"
 #include "accel/soft/gic.h"
 #include "accel/soft/interp.h"
+#include "accel/soft/jit/jit.h"
 #include "accel/soft/mmu.h"
 #include "accel/soft/step.h"
 #include "accel/soft/sysreg.h"
@@ -45,12 +48,14 @@ static void soft_vm_free(struct accel_vm *base)
 
     if (!vm)
         return;
+    alarm_free(vm->alarm);
     gic_free(vm->gic);
     for (unsigned n = 0; n < GMEM_MAX_REGIONS; n++) {
         if (vm->code_gen[n])
             host_unreserve((void *)(uintptr_t)vm->code_gen[n],
                            vm->ram->regions[n].bytes / 4096 * sizeof(uint32_t));
     }
+    heap_free(vm->past_fallbacks);
     heap_free(vm);
 }
 
@@ -65,6 +70,33 @@ static int reserve_code_gens(struct soft_vm *vm, struct err *e)
     return 0;
 }
 
+/* 64 MiB of code for all: enough for a Linux boot many times over. */
+#define DEFAULT_CODE_BYTES (64 * MIB)
+#define LEAST_CODE_BYTES   (256 * KIB)
+
+static int choose_tier(struct soft_vm *vm, const struct accel_config *cfg,
+                       struct err *e)
+{
+    bool wants_jit = cfg->tier && strcmp(cfg->tier, "jit") == 0;
+    bool wants_any = !cfg->tier || strcmp(cfg->tier, "auto") == 0;
+    uint64_t bytes = cfg->code_bytes ? cfg->code_bytes : DEFAULT_CODE_BYTES;
+
+    if (!wants_jit && !wants_any && strcmp(cfg->tier, "interp") != 0)
+        return err_set(e, -EINVAL,
+                       "no tier is called '%s': try auto, jit or interp",
+                       cfg->tier);
+    if (wants_jit && !jit_is_here())
+        return err_set(e, -ENOTSUP,
+                       "the translator is for x86-64 hosts: try interp");
+    if (!jit_is_here() || !(wants_jit || wants_any))
+        return 0;
+    vm->jit_bytes = MAX(align_down(bytes / cfg->vcpus, host_page_bytes()),
+                        LEAST_CODE_BYTES);
+    vm->jit_features = jit_host_features() & ~cfg->mask_features;
+    vm->alarm = alarm_new(vm);
+    return vm->alarm ? 0 : err_set(e, -ENOMEM, "cannot start a thread");
+}
+
 static struct accel_vm *soft_vm_new(const struct accel_config *cfg,
                                     struct err *e)
 {
@@ -74,12 +106,20 @@ static struct accel_vm *soft_vm_new(const struct accel_config *cfg,
         err_set(e, -ENOMEM, "out of memory");
         return NULL;
     }
+    vm->past_fallbacks = heap_calloc(NUM_A64_OPS, sizeof(uint64_t));
+    if (!vm->past_fallbacks) {
+        heap_free(vm);
+        err_set(e, -ENOMEM, "out of memory");
+        return NULL;
+    }
     vm->ram = cfg->ram;
     vm->num_cpus = cfg->vcpus;
     vm->gicd_base = cfg->gicd_base;
     vm->gicr_base = cfg->gicr_base;
     vm->cntvoff_ns = host_mono_ns();
-    if (reserve_code_gens(vm, e) < 0)
+    vm->count_insns = cfg->count_insns;
+    vm->eager = cfg->eager;
+    if (reserve_code_gens(vm, e) < 0 || choose_tier(vm, cfg, e) < 0)
         goto fail;
     vm->gic = gic_new(vm);
     if (!vm->gic) {
@@ -98,22 +138,62 @@ static void soft_spi(struct accel_vm *vm, unsigned intid, bool level)
     gic_spi(to_vm(vm)->gic, intid, level);
 }
 
-/* The counters: name and where each lives in a CPU. */
+/* The counters of a CPU by number, until NULL: its own, the translator's. */
 static const struct {
     const char *name;
     size_t offset;
 } stats[] = {
     {"instructions", offsetof(struct cpu, insns)},
     {"blocks", offsetof(struct cpu, blocks)},
+    {"memory_slow", offsetof(struct cpu, misses)},
 };
-static_assert(ARRAY_LEN(stats) <= SOFT_MAX_STATS,
-              "room for those of the freed");
 
-static uint64_t stat_of(const struct cpu *cpu, unsigned index)
+static const char *stat_of(const struct cpu *cpu, unsigned index,
+                           uint64_t *value)
 {
-    const char *at = (const char *)cpu + stats[index].offset;
+    const char *at;
 
-    return *(const uint64_t *)(const void *)at;
+    *value = 0;
+    if (index >= ARRAY_LEN(stats))
+        return cpu->jit ? jit_stat(cpu->jit, index - ARRAY_LEN(stats), value)
+                        : NULL;
+    at = (const char *)cpu + stats[index].offset;
+    *value = *(const uint64_t *)(const void *)at;
+    return stats[index].name;
+}
+
+/* The index-th op that tier 0 had to execute for translated code. */
+static const char *fallback_of(const struct soft_vm *vm, unsigned index,
+                               uint64_t *value)
+{
+    for (unsigned op = 0; op < NUM_A64_OPS; op++) {
+        *value = vm->past_fallbacks[op];
+        for (unsigned n = 0; n < vm->num_cpus; n++) {
+            if (vm->cpus[n] && vm->cpus[n]->jit)
+                *value += jit_fallbacks(vm->cpus[n]->jit, op);
+        }
+        if (*value && index-- == 0)
+            return a64_rows[op].name;
+    }
+    return NULL;
+}
+
+/* Of a CPU that goes: its counters stay. */
+static void keep_stats(const struct cpu *cpu)
+{
+    struct soft_vm *vm = cpu->vm;
+    const char *name;
+    uint64_t value;
+
+    for (unsigned n = 0; n < SOFT_NUM_STATS; n++) {
+        name = stat_of(cpu, n, &value);
+        if (!name)
+            break;
+        atomic_store(&vm->stat_names[n], name);
+        atomic_fetch_add(&vm->past_stats[n], value);
+    }
+    for (unsigned op = 0; cpu->jit && op < NUM_A64_OPS; op++)
+        vm->past_fallbacks[op] += jit_fallbacks(cpu->jit, op);
 }
 
 /* Freed vCPUs count, too. */
@@ -121,15 +201,20 @@ static const char *soft_stat(struct accel_vm *base, unsigned index,
                              uint64_t *value)
 {
     struct soft_vm *vm = to_vm(base);
+    const char *name;
+    uint64_t one;
 
-    if (index >= ARRAY_LEN(stats))
-        return NULL;
+    if (index >= SOFT_NUM_STATS)
+        return fallback_of(vm, index - SOFT_NUM_STATS, value);
+    name = vm->stat_names[index];
     *value = vm->past_stats[index];
     for (unsigned n = 0; n < vm->num_cpus; n++) {
-        if (vm->cpus[n])
-            *value += stat_of(vm->cpus[n], index);
+        if (!vm->cpus[n])
+            continue;
+        name = stat_of(vm->cpus[n], index, &one);
+        *value += one;
     }
-    return stats[index].name;
+    return name ? name : "-";
 }
 
 static void soft_vcpu_free(struct accel_vcpu *vcpu)
@@ -139,11 +224,13 @@ static void soft_vcpu_free(struct accel_vcpu *vcpu)
     if (!cpu)
         return;
     gic_cpu_detach(cpu);
+    alarm_lock(cpu->vm->alarm);
     if (cpu->vm->cpus[cpu->index] == cpu) {
         cpu->vm->cpus[cpu->index] = NULL;
-        for (unsigned n = 0; n < ARRAY_LEN(stats); n++)
-            atomic_fetch_add(&cpu->vm->past_stats[n], stat_of(cpu, n));
+        keep_stats(cpu);
     }
+    alarm_unlock(cpu->vm->alarm);
+    jit_free(cpu->jit);
     mmu_free(cpu->mmu);
     interp_free(cpu->interp);
     host_waker_free(cpu->waker);
@@ -166,6 +253,13 @@ static struct accel_vcpu *soft_vcpu_new(struct accel_vm *base, unsigned index,
     cpu->mmu = mmu_new(cpu);
     if (!cpu->waker || !cpu->interp || !cpu->mmu)
         goto oom;
+    if (vm->jit_bytes) {
+        cpu->jit = jit_new(cpu, vm->jit_bytes, vm->jit_features);
+        if (!cpu->jit)
+            goto oom;
+        jit_count_insns(cpu->jit, vm->count_insns);
+        jit_set_eager(cpu->jit, vm->eager);
+    }
     cpu_reset(cpu);
     vm->cpus[index] = cpu;
     return (struct accel_vcpu *)(void *)cpu;
@@ -212,6 +306,14 @@ static bool finish_mmio(struct cpu *cpu)
     return true;
 }
 
+static void run(struct cpu *cpu)
+{
+    if (cpu->jit)
+        jit_run(cpu, UINT64_MAX);
+    else
+        interp_run(cpu, UINT64_MAX);
+}
+
 static void soft_vcpu_run(struct accel_vcpu *vcpu, struct vcpu_exit *exit)
 {
     struct cpu *cpu = to_cpu(vcpu);
@@ -219,9 +321,10 @@ static void soft_vcpu_run(struct accel_vcpu *vcpu, struct vcpu_exit *exit)
     take_answer(cpu, exit);
     cpu->exit = exit;
     atomic_store(&cpu->run_state, RUN_GUEST);
+    alarm_changed(cpu->vm->alarm, cpu->timer_deadline_ns);
     mmu_do_work(cpu);
     if (finish_mmio(cpu))
-        interp_run(cpu, UINT64_MAX);
+        run(cpu);
     atomic_store(&cpu->run_state, RUN_STOPPED);
     cpu->smccc_waiting = exit->kind == EXIT_SMCCC;
 }

@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 
+#include "accel/soft/alarm.h"
 #include "accel/soft/gic.h"
 #include "accel/soft/sysreg.h"
 #include "host/host.h"
@@ -120,6 +121,7 @@ void timer_update(struct cpu *cpu)
                                TIMER_VIRT_INTID, now);
 
     cpu->timer_deadline_ns = MIN(phys, virt);
+    alarm_changed(cpu->vm->alarm, cpu->timer_deadline_ns);
 }
 
 /*
@@ -146,6 +148,7 @@ static bool sleep_until(struct cpu *cpu, uint64_t deadline_ns)
         slept = true;
     }
     atomic_store(&cpu->run_state, RUN_GUEST);
+    alarm_changed(cpu->vm->alarm, cpu->timer_deadline_ns);
     return slept;
 }
 

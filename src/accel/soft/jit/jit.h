@@ -16,19 +16,21 @@
 
 #include "accel/soft/cpu.h"
 
-/* What is to be found in the host's CPU: 0 where it cannot run tier 1 at all.
-   Tests mask it. */
+/* What is to be found in the host's CPU; tests mask it. */
 enum jit_feature {
-    JIT_BASE = 1,
-    JIT_BMI = 2,
-    JIT_AVX2 = 4,
+    JIT_LZCNT = 1,
+    JIT_SSE42 = 2,
+    JIT_AVX2 = 4, /* and AVX: VEX encodings, 256 bits */
     JIT_FMA = 8,
     JIT_AES = 16,
     JIT_SHA = 32,
     JIT_PCLMUL = 64,
-    JIT_AVX512 = 128
+    JIT_AVX512 = 128 /* F, VL, BW, DQ */
 };
 unsigned jit_host_features(void);
+
+/* Whether this build has a translator for its host. */
+bool jit_is_here(void);
 
 /* bytes: the arena's limit; it grows as it is used. NULL: no memory, or the
    host gives no executable pages. */
@@ -40,6 +42,15 @@ void jit_run(struct cpu *cpu, uint64_t max_insns);
 
 /* Forgets all translations. */
 void jit_flush(struct jit *jit);
+
+/* Blocks translated from now on count their instructions in cpu->insns. */
+void jit_count_insns(struct jit *jit, bool on);
+
+/* Code that runs for the first time is translated, too: for tests. */
+void jit_set_eager(struct jit *jit, bool on);
+
+/* How often tier 0 executed an op for translated code. */
+uint64_t jit_fallbacks(const struct jit *jit, unsigned op);
 
 /* Counters, by name, until NULL: blocks, bytes, links, flushes... */
 const char *jit_stat(const struct jit *jit, unsigned index, uint64_t *value);

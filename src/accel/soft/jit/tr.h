@@ -22,6 +22,7 @@
  */
 
 #include "accel/soft/block.h"
+#include "accel/soft/jit/jit.h"
 #include "accel/soft/jit/x64.h"
 #include "isa_gen.h"
 

@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Blocks, pages, exits and links of one CPU's arena. */
+
+#include "accel/soft/jit/cache.h"
+
+#include "accel/soft/jit/translate.h"
+#include "accel/soft/mmu.h"
+#include "base/heap.h"
+#include "host/host.h"
+
+enum { HASH_BITS = 14, PAGE_HASH_BITS = 10 };
+enum { META_SHARE = 2 }; /* the side tables may take half of the code's size */
+
+struct jpage {
+    struct jpage *next; /* in its hash chain */
+    struct jpage *all;  /* in the list of all */
+    gpa_t pa;
+    uint32_t gen;
+    struct jblock *blocks;
+};
+
+struct jexit {
+    uint8_t *place;    /* the displacement, in the writable view */
+    uint8_t *unlinked; /* what it leads to when it is not linked */
+    struct jblock *owner;
+    uint32_t target;
+    uint32_t next; /* number + 1 of the next one linked to the same block */
+};
+
+struct jit_cache {
+    struct host_code code;
+    struct glue glue;
+    unsigned features;
+    bool count_insns;
+    uint64_t start, used; /* of code.rw: behind the glue; the first free */
+    uint8_t *meta;        /* owned: blocks, pages, words */
+    uint64_t meta_bytes, meta_used;
+    struct jexit *exits; /* owned, lazily backed */
+    uint32_t num_exits, max_exits;
+    struct jblock *hash[1 << HASH_BITS];
+    struct jpage *page_hash[1 << PAGE_HASH_BITS];
+    struct jpage *pages;
+    uint32_t epoch;
+    struct jit_cache_stats stats;
+    struct tr tr; /* scratch of the translation going on */
+};
+
+static int cache_map(struct jit_cache *cache, uint64_t bytes)
+{
+    struct x64 c;
+
+    if (host_code_init(&cache->code, bytes, NULL) < 0)
+        return -1;
+    cache->meta_bytes = bytes / META_SHARE;
+    cache->max_exits = (uint32_t)(bytes / 64);
+    cache->meta = host_reserve(cache->meta_bytes, NULL);
+    cache->exits =
+        host_reserve((uint64_t)cache->max_exits * sizeof(struct jexit), NULL);
+    if (!cache->meta || !cache->exits)
+        return -1;
+    c = (struct x64){.p = cache->code.rw,
+                     .base = cache->code.rw,
+                     .limit = cache->code.rw + bytes};
+    glue_make(&c, &cache->glue);
+    cache->start = cache->used = (uint64_t)(c.p - c.base);
+    return 0;
+}
+
+struct jit_cache *jit_cache_new(uint64_t bytes, unsigned features)
+{
+    struct jit_cache *cache = heap_zalloc(sizeof(*cache));
+
+    if (!cache)
+        return NULL;
+    cache->features = features;
+    if (cache_map(cache, bytes) < 0) {
+        jit_cache_free(cache);
+        return NULL;
+    }
+    return cache;
+}
+
+void jit_cache_free(struct jit_cache *cache)
+{
+    if (!cache)
+        return;
+    host_code_release(&cache->code);
+    host_unreserve(cache->meta, cache->meta_bytes);
+    host_unreserve(cache->exits,
+                   (uint64_t)cache->max_exits * sizeof(struct jexit));
+    heap_free(cache);
+}
+
+void jit_cache_flush(struct jit_cache *cache)
+{
+    memset(cache->hash, 0, sizeof(cache->hash));
+    memset(cache->page_hash, 0, sizeof(cache->page_hash));
+    cache->pages = NULL;
+    cache->used = cache->start;
+    cache->meta_used = 0;
+    cache->num_exits = 0;
+    cache->epoch++;
+    cache->stats.flushes++;
+}
+
+uint32_t jit_cache_epoch(const struct jit_cache *cache)
+{
+    return cache->epoch;
+}
+
+void jit_cache_count_insns(struct jit_cache *cache, bool on)
+{
+    cache->count_insns = on;
+}
+
+const struct jit_cache_stats *jit_cache_stats(const struct jit_cache *cache)
+{
+    return &cache->stats;
+}
+
+/* Room was made sure of by has_room. */
+static void *meta_take(struct jit_cache *cache, uint64_t bytes)
+{
+    void *p = cache->meta + cache->meta_used;
+
+    cache->meta_used += align_up(bytes, 8);
+    return p;
+}
+
+static bool has_room(const struct jit_cache *cache, unsigned count)
+{
+    uint64_t meta = sizeof(struct jblock) + sizeof(struct jpage) +
+                    count * sizeof(uint32_t) + 64;
+
+    return cache->used + translate_room(count) <= cache->code.bytes &&
+           cache->meta_used + meta <= cache->meta_bytes &&
+           cache->num_exits + TR_MAX_EXITS <= cache->max_exits;
+}
+
+static uint64_t mix(uint64_t x)
+{
+    return x * 0x9e3779b97f4a7c15ull;
+}
+
+static struct jblock **chain_of(struct jit_cache *cache, gpa_t pa,
+                                uint32_t mode)
+{
+    return &cache
+                ->hash[mix(pa >> 2 ^ (uint64_t)mode << 40) >> (64 - HASH_BITS)];
+}
+
+static struct jpage *page_of(struct jit_cache *cache, gpa_t pa, uint32_t gen)
+{
+    gpa_t base = pa & ~4095ull;
+    struct jpage **chain =
+        &cache->page_hash[mix(base) >> (64 - PAGE_HASH_BITS)];
+    struct jpage *p;
+
+    for (p = *chain; p; p = p->next) {
+        if (p->pa == base)
+            return p;
+    }
+    p = meta_take(cache, sizeof(*p));
+    *p = (struct jpage){
+        .next = *chain, .all = cache->pages, .pa = base, .gen = gen};
+    *chain = cache->pages = p;
+    return p;
+}
+
+static void unlink_incoming(struct jit_cache *cache, struct jblock *b)
+{
+    while (b->incoming) {
+        struct jexit *x = &cache->exits[b->incoming - 1];
+
+        x64_patch(x->place, x->unlinked);
+        b->incoming = x->next;
+        x->next = 0;
+        cache->stats.unlinks++;
+    }
+}
+
+/* Its bytes stay in the arena until the next flush; nobody gets there. */
+static void forget(struct jit_cache *cache, struct jblock *b)
+{
+    struct jblock **p = chain_of(cache, b->pa, b->mode);
+
+    unlink_incoming(cache, b);
+    while (*p && *p != b)
+        p = &(*p)->next;
+    if (*p)
+        *p = b->next;
+    p = &b->page->blocks;
+    while (*p && *p != b)
+        p = &(*p)->page_next;
+    if (*p)
+        *p = b->page_next;
+    cache->stats.stale++;
+}
+
+struct jblock *jit_cache_find(struct jit_cache *cache, gpa_t pa, uint32_t mode,
+                              const uint8_t *host, uint32_t gen)
+{
+    struct jblock *b = *chain_of(cache, pa, mode);
+
+    while (b && (b->pa != pa || b->mode != mode))
+        b = b->next;
+    if (!b || b->gen == gen)
+        return b;
+    if (memcmp(b->words, host, b->count * sizeof(uint32_t)) == 0) {
+        b->gen = gen;
+        cache->stats.revalidated++;
+        return b;
+    }
+    forget(cache, b);
+    return NULL;
+}
+
+static struct jblock *keep_block(struct jit_cache *cache,
+                                 const struct block *src, uint32_t gen)
+{
+    struct jblock *b = meta_take(cache, sizeof(*b));
+    uint32_t *words = meta_take(cache, src->count * sizeof(*words));
+    struct jblock **chain = chain_of(cache, src->pa, src->mode);
+    struct jpage *page = page_of(cache, src->pa, gen);
+
+    for (unsigned n = 0; n < src->count; n++)
+        words[n] = src->insn[n].word;
+    *b = (struct jblock){.next = *chain,
+                         .page_next = page->blocks,
+                         .page = page,
+                         .pa = src->pa,
+                         .mode = src->mode,
+                         .gen = gen,
+                         .count = src->count,
+                         .words = words};
+    *chain = page->blocks = b;
+    return b;
+}
+
+static void keep_exits(struct jit_cache *cache, const struct tr *t,
+                       struct jblock *b)
+{
+    for (unsigned n = 0; n < t->num_exits; n++) {
+        int32_t rel;
+
+        memcpy(&rel, t->exits[n].place, sizeof(rel));
+        cache->exits[cache->num_exits++] =
+            (struct jexit){.place = t->exits[n].place,
+                           .unlinked = t->exits[n].place + 4 + rel,
+                           .owner = b,
+                           .target = t->exits[n].target};
+    }
+}
+
+struct jblock *jit_cache_add(struct jit_cache *cache, const struct block *src,
+                             uint32_t gen)
+{
+    struct tr *t = &cache->tr;
+    struct jblock *b;
+
+    if (!has_room(cache, src->count))
+        jit_cache_flush(cache);
+    if (!has_room(cache, src->count))
+        return NULL;
+    t->c = (struct x64){.p = cache->code.rw + cache->used,
+                        .base = cache->code.rw,
+                        .limit = cache->code.rw + cache->code.bytes};
+    t->glue = &cache->glue;
+    t->features = cache->features;
+    t->mode = src->mode;
+    t->src = src;
+    t->start = (uint32_t)(src->pa & 4095);
+    t->flags_live = t->ended = false;
+    t->count_insns = cache->count_insns;
+    t->num_exits = t->num_bails = 0;
+    t->first_exit = cache->num_exits;
+    translate_block(t);
+    check(t->c.p <= cache->code.rw + cache->used + translate_room(src->count));
+    b = keep_block(cache, src, gen);
+    b->entry = t->entry;
+    keep_exits(cache, t, b);
+    cache->stats.blocks++;
+    cache->stats.insns += src->count;
+    cache->used = align_up((uint64_t)(t->c.p - t->c.base), 16);
+    cache->stats.bytes = cache->used;
+    return b;
+}
+
+uint32_t jit_cache_exit_target(const struct jit_cache *cache, uint32_t number)
+{
+    return cache->exits[number].target;
+}
+
+void jit_cache_link(struct jit_cache *cache, uint32_t number, struct jblock *b)
+{
+    struct jexit *x = &cache->exits[number];
+
+    if (x->owner->page != b->page || x->owner->mode != b->mode ||
+        (b->pa & 4095) != x->target || x->next)
+        return;
+    for (uint32_t n = b->incoming; n; n = cache->exits[n - 1].next) {
+        if (n - 1 == number)
+            return;
+    }
+    x64_patch(x->place, b->entry);
+    x->next = b->incoming;
+    b->incoming = number + 1;
+    cache->stats.links++;
+}
+
+void jit_cache_check(struct jit_cache *cache, const struct soft_vm *vm)
+{
+    for (struct jpage *p = cache->pages; p; p = p->all) {
+        uint32_t gen = mmu_code_gen(vm, p->pa);
+
+        if (gen == p->gen)
+            continue;
+        p->gen = gen;
+        for (struct jblock *b = p->blocks; b; b = b->page_next)
+            unlink_incoming(cache, b);
+    }
+}
+
+static const uint8_t *executable(const struct jit_cache *cache,
+                                 const uint8_t *writable)
+{
+    return cache->code.rx + (writable - cache->code.rw);
+}
+
+const uint8_t *jit_cache_host(const struct jit_cache *cache,
+                              const struct jblock *b)
+{
+    return executable(cache, b->entry);
+}
+
+uint32_t jit_cache_enter(const struct jit_cache *cache, struct cpu *cpu,
+                         const struct jblock *b)
+{
+    const uint8_t *enter = executable(cache, cache->glue.enter);
+    glue_enter_fn *fn;
+
+    memcpy(&fn, &enter, sizeof(fn));
+    return fn(cpu, executable(cache, b->entry));
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/*
+ * The translations of one CPU: where they are, which exits are linked to which
+ * block, and what must be forgotten when code changes.
+ *
+ * Blocks are found by physical address and mode. Exits are linked within a
+ * 4 KiB page only: who runs in a page has it mapped, so such a link holds until
+ * the code itself changes. Then every link into a page whose generation moved
+ * is broken (jit_cache_check), and a block is compared with memory before it
+ * runs again.
+ *
+ * When the arena is full all of it is forgotten. No other thread ever sees any
+ * of this.
+ */
+
+#include "accel/soft/jit/glue.h"
+#include "host/code.h"
+
+struct jpage;
+
+struct jblock {
+    struct jblock *next;      /* in its hash chain */
+    struct jblock *page_next; /* in its page */
+    struct jpage *page;
+    gpa_t pa;
+    uint32_t mode;
+    uint32_t gen; /* of the page when the words were last compared */
+    uint32_t count;
+    uint32_t incoming;     /* number + 1 of the first exit linked here */
+    uint8_t *entry;        /* in the writable view */
+    const uint32_t *words; /* count of them, as translated */
+};
+
+struct jit_cache; /* owned by its CPU's jit */
+
+struct jit_cache *jit_cache_new(uint64_t bytes, unsigned features);
+void jit_cache_free(struct jit_cache *cache);
+void jit_cache_flush(struct jit_cache *cache);
+uint32_t jit_cache_epoch(const struct jit_cache *cache); /* moves at a flush */
+
+/* The valid translation at pa, or NULL. host: the bytes there, gen: the
+   generation of their page. */
+struct jblock *jit_cache_find(struct jit_cache *cache, gpa_t pa, uint32_t mode,
+                              const uint8_t *host, uint32_t gen);
+
+/* Translates; may flush first. NULL only when the arena is too small. */
+struct jblock *jit_cache_add(struct jit_cache *cache, const struct block *src,
+                             uint32_t gen);
+
+/* Exit `number` of glue.link goes to b from now on, if it may. */
+void jit_cache_link(struct jit_cache *cache, uint32_t number, struct jblock *b);
+
+/* The offset in the page that exit `number` leads to. */
+uint32_t jit_cache_exit_target(const struct jit_cache *cache, uint32_t number);
+
+/* Some page's generation moved: breaks the links that may be stale. */
+void jit_cache_check(struct jit_cache *cache, const struct soft_vm *vm);
+
+/* Enters translated code. */
+uint32_t jit_cache_enter(const struct jit_cache *cache, struct cpu *cpu,
+                         const struct jblock *b);
+
+/* Where a block's code is to be executed. */
+const uint8_t *jit_cache_host(const struct jit_cache *cache,
+                              const struct jblock *b);
+
+/* Every block counts the instructions it has (cpu->insns). */
+void jit_cache_count_insns(struct jit_cache *cache, bool on);
+
+struct jit_cache_stats {
+    uint64_t blocks, insns, bytes, links, unlinks, flushes, revalidated, stale;
+};
+const struct jit_cache_stats *jit_cache_stats(const struct jit_cache *cache);

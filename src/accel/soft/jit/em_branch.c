@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Emitters of branches. A conditional branch leaves the block when taken and
+   goes on in it when not. */
+
+#include "accel/soft/jit/tr.h"
+
+static bool em_b(struct tr *t, const struct insn *i)
+{
+    t_exit_to(t, t->start + i->imm);
+    t->ended = true;
+    return true;
+}
+
+static void link_register(struct tr *t)
+{
+    t_pc_to(t, RAX, t_off(t) + 4);
+    t_put(t, 30, RAX);
+}
+
+static bool em_bl(struct tr *t, const struct insn *i)
+{
+    link_register(t);
+    return em_b(t, i);
+}
+
+static bool em_b_cond(struct tr *t, const struct insn *i)
+{
+    unsigned cond = i->word & 15;
+    enum x64_cc cc;
+
+    if (cond >= 14)
+        return em_b(t, i);
+    cc = t_cond(t, cond);
+    t->flags_kept = t->flags_live;
+    t_exit_if(t, cc, t->start + i->imm);
+    return true;
+}
+
+static bool compare_branch(struct tr *t, const struct insn *i, enum x64_cc cc)
+{
+    bool w = i->word >> 31;
+    int reg = t_pinned(i->rd);
+
+    if (reg >= 0)
+        x64_test(&t->c, w, (unsigned)reg, (unsigned)reg);
+    else if (i->rd == REG_ZERO)
+        x64_alu_rr(&t->c, false, ALU_XOR, RAX, RAX);
+    else
+        x64_alu_mi(&t->c, w, ALU_CMP, RBP, CPU_X(i->rd), 0);
+    t_exit_if(t, cc, t->start + i->imm);
+    return true;
+}
+
+static bool em_cbz(struct tr *t, const struct insn *i)
+{
+    return compare_branch(t, i, CC_E);
+}
+
+static bool em_cbnz(struct tr *t, const struct insn *i)
+{
+    return compare_branch(t, i, CC_NE);
+}
+
+static bool test_branch(struct tr *t, const struct insn *i, enum x64_cc cc)
+{
+    unsigned bit = FIELD(i, 31, 31) << 5 | FIELD(i, 23, 19);
+
+    /* bt r, imm: the bit goes to CF */
+    unsigned reg = t_get(t, i->rd, RAX);
+
+    x64_op_rr(&t->c, bit >= 32, 0x1ba, 4, reg);
+    x64_u8(&t->c, bit);
+    t_exit_if(t, cc, t->start + i->imm);
+    return true;
+}
+
+static bool em_tbz(struct tr *t, const struct insn *i)
+{
+    return test_branch(t, i, CC_AE);
+}
+
+static bool em_tbnz(struct tr *t, const struct insn *i)
+{
+    return test_branch(t, i, CC_B);
+}
+
+static bool em_br(struct tr *t, const struct insn *i)
+{
+    t_get_to(t, true, RAX, i->rn);
+    t_exit_rax(t);
+    t->ended = true;
+    return true;
+}
+
+static bool em_blr(struct tr *t, const struct insn *i)
+{
+    t_get_to(t, true, RDX, i->rn);
+    link_register(t);
+    x64_mov(&t->c, true, RAX, RDX);
+    t_exit_rax(t);
+    t->ended = true;
+    return true;
+}
+
+const struct jit_emitter jit_branch_emitters[] = {
+    {OP_B, em_b},
+    {OP_BL, em_bl},
+    {OP_B_cond, em_b_cond},
+    {OP_CBZ_w, em_cbz},
+    {OP_CBZ_x, em_cbz},
+    {OP_CBNZ_w, em_cbnz},
+    {OP_CBNZ_x, em_cbnz},
+    {OP_TBZ, em_tbz},
+    {OP_TBNZ, em_tbnz},
+    {OP_BR, em_br},
+    {OP_RET, em_br},
+    {OP_BLR, em_blr},
+    {0, NULL},
+};

@@ -1,0 +1,822 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Emitters of integer data processing. Results are made in the destination's
+ * own register when it has one and no operand is still needed from it, else in
+ * rax. 32-bit operations zero the upper half by themselves.
+ */
+
+#include "accel/soft/jit/tr.h"
+
+static bool is_x(const struct insn *i)
+{
+    return i->word >> 31;
+}
+
+/* A register to make rd in that is not where `other` lives. */
+static unsigned dst_not(const struct insn *i, unsigned other)
+{
+    unsigned dst = t_dst(i->rd, RAX);
+
+    return t_pinned(other) == (int)dst ? RAX : dst;
+}
+
+static bool fits_i32(uint64_t v)
+{
+    return (int64_t)v >= INT32_MIN && (int64_t)v <= INT32_MAX;
+}
+
+/* PC-relative and constants */
+
+static bool em_adr(struct tr *t, const struct insn *i)
+{
+    unsigned dst = t_dst(i->rd, RAX);
+
+    t_pc_to(t, dst, t->start + i->imm);
+    t_put(t, i->rd, dst);
+    t->flags_kept = true;
+    return true;
+}
+
+static bool em_adrp(struct tr *t, const struct insn *i)
+{
+    unsigned dst = t_dst(i->rd, RAX);
+
+    t_pc_to(t, dst, i->imm);
+    t_put(t, i->rd, dst);
+    t->flags_kept = true;
+    return true;
+}
+
+static bool em_mov_const(struct tr *t, const struct insn *i)
+{
+    t->flags_kept = true;
+    if (i->rd == REG_SINK)
+        return true;
+    if (t_pinned(i->rd) >= 0) {
+        x64_mov_imm(&t->c, (unsigned)t_pinned(i->rd), i->imm);
+    } else if (fits_i32(i->imm)) {
+        x64_store_imm(&t->c, true, RBP, CPU_X(i->rd), (int32_t)i->imm);
+    } else {
+        x64_mov_imm(&t->c, RAX, i->imm);
+        t_put(t, i->rd, RAX);
+    }
+    return true;
+}
+
+static bool em_movk(struct tr *t, const struct insn *i)
+{
+    unsigned shift = 16 * FIELD(i, 22, 21);
+    unsigned dst = t_dst(i->rd, RAX);
+
+    t_get_to(t, is_x(i), dst, i->rd == REG_SINK ? REG_ZERO : i->rd);
+    if (shift == 0) {
+        x64_u8(&t->c, 0x66); /* mov r16, imm16 */
+        x64_rex(&t->c, false, 0, 0, dst, false);
+        x64_u8(&t->c, 0xb8 | (dst & 7));
+        x64_u16(&t->c, (unsigned)i->imm);
+    } else {
+        x64_mov_imm(&t->c, RCX, ~(0xffffull << shift));
+        x64_alu_rr(&t->c, is_x(i), ALU_AND, dst, RCX);
+        x64_mov_imm(&t->c, RCX, i->imm);
+        x64_alu_rr(&t->c, is_x(i), ALU_OR, dst, RCX);
+    }
+    t_put(t, i->rd, dst);
+    return true;
+}
+
+/* Add, subtract and logic with an immediate. `set`: 0 no flags, 1 the carry is
+   as on the Arm, 2 inverted. */
+static bool alu_imm(struct tr *t, const struct insn *i, enum x64_alu op,
+                    uint64_t imm, unsigned set)
+{
+    bool w = is_x(i);
+    unsigned dst = t_dst(i->rd, RAX);
+
+    if (set && i->rd == REG_SINK && op == ALU_SUB && fits_i32(imm)) {
+        x64_alu_ri(&t->c, w, ALU_CMP, t_get(t, i->rn, RAX), (int32_t)imm);
+        t_flags_set(t, true);
+        return true;
+    }
+    if (!set && op == ALU_ADD && fits_i32(imm) && i->rn != REG_ZERO) {
+        x64_lea(&t->c, w, dst, t_get(t, i->rn, RAX), (int32_t)imm);
+        t_put(t, i->rd, dst);
+        t->flags_kept = true;
+        return true;
+    }
+    t_get_to(t, w, dst, i->rn);
+    if (fits_i32(imm) || (!w && imm <= UINT32_MAX)) {
+        x64_alu_ri(&t->c, w, op, dst, (int32_t)imm);
+    } else {
+        x64_mov_imm(&t->c, RCX, imm);
+        x64_alu_rr(&t->c, w, op, dst, RCX);
+    }
+    t_put(t, i->rd, dst);
+    if (set)
+        t_flags_set(t, set == 2);
+    return true;
+}
+
+static bool em_add_imm(struct tr *t, const struct insn *i)
+{
+    return alu_imm(t, i, ALU_ADD, i->imm, 0);
+}
+
+/* lea with the negative keeps flags and source apart */
+static bool em_sub_imm(struct tr *t, const struct insn *i)
+{
+    return alu_imm(t, i, ALU_ADD, -i->imm, 0);
+}
+
+static bool em_adds_imm(struct tr *t, const struct insn *i)
+{
+    return alu_imm(t, i, ALU_ADD, i->imm, 1);
+}
+
+static bool em_subs_imm(struct tr *t, const struct insn *i)
+{
+    return alu_imm(t, i, ALU_SUB, i->imm, 2);
+}
+
+static bool em_and_imm(struct tr *t, const struct insn *i)
+{
+    return alu_imm(t, i, ALU_AND, i->imm, 0);
+}
+
+static bool em_orr_imm(struct tr *t, const struct insn *i)
+{
+    if (i->rn == REG_ZERO)
+        return i->rd == REG_SP ? alu_imm(t, i, ALU_OR, i->imm, 0)
+                               : em_mov_const(t, i);
+    return alu_imm(t, i, ALU_OR, i->imm, 0);
+}
+
+static bool em_eor_imm(struct tr *t, const struct insn *i)
+{
+    return alu_imm(t, i, ALU_XOR, i->imm, 0);
+}
+
+static bool em_ands_imm(struct tr *t, const struct insn *i)
+{
+    return alu_imm(t, i, ALU_AND, i->imm, 1);
+}
+
+/* With a second register, shifted or extended into rcx when it is not plain. */
+
+/* rcx = rm, shifted by the instruction's type and amount. */
+static void shifted_to_rcx(struct tr *t, const struct insn *i)
+{
+    static const uint8_t ops[] = {SH_SHL, SH_SHR, SH_SAR, SH_ROR};
+    unsigned n = FIELD(i, 15, 10);
+
+    t_get_to(t, is_x(i), RCX, i->rm);
+    if (n)
+        x64_shift_imm(&t->c, is_x(i), ops[FIELD(i, 23, 22)], RCX, n);
+}
+
+static void extended_to_rcx(struct tr *t, const struct insn *i)
+{
+    static const uint16_t ops[] = {0x1b6, 0x1b7, 0x8b, 0x8b,
+                                   0x1be, 0x1bf, 0x63, 0x8b};
+    unsigned option = FIELD(i, 15, 13), shift = FIELD(i, 12, 10);
+    bool wide = option == 3 || option >= 4; /* a 64-bit result */
+    unsigned src = t_get(t, i->rm, RCX);
+    unsigned op = ops[option];
+
+    x64_rex(&t->c, wide, RCX, 0, src, op == 0x1b6 || op == 0x1be);
+    x64_opcode(&t->c, op);
+    x64_modrm_reg(&t->c, RCX, src);
+    if (shift)
+        x64_shift_imm(&t->c, true, SH_SHL, RCX, shift);
+}
+
+/* rd = rn op rcx */
+static bool alu_rcx(struct tr *t, const struct insn *i, enum x64_alu op,
+                    unsigned set)
+{
+    bool w = is_x(i);
+    unsigned dst = t_dst(i->rd, RAX);
+
+    t_get_to(t, w, dst, i->rn);
+    x64_alu_rr(&t->c, w, op, dst, RCX);
+    t_put(t, i->rd, dst);
+    if (set)
+        t_flags_set(t, set == 2);
+    return true;
+}
+
+/* rd = rn op rm, rm as it is */
+static bool alu_plain(struct tr *t, const struct insn *i, enum x64_alu op,
+                      unsigned set)
+{
+    bool w = is_x(i);
+    unsigned dst;
+
+    if (!set && op == ALU_ADD && i->rn != REG_ZERO && i->rm != REG_ZERO) {
+        dst = t_dst(i->rd, RAX);
+        x64_lea_sib(&t->c, w, dst, t_get(t, i->rn, RAX), t_get(t, i->rm, RCX),
+                    0, 0);
+        t_put(t, i->rd, dst);
+        t->flags_kept = true;
+        return true;
+    }
+    if (set && i->rd == REG_SINK && (op == ALU_SUB || op == ALU_AND)) {
+        unsigned a = t_get(t, i->rn, RAX);
+
+        if (op == ALU_SUB)
+            t_alu(t, w, ALU_CMP, a, i->rm);
+        else
+            x64_test(&t->c, w, a, t_get(t, i->rm, RCX));
+        t_flags_set(t, set == 2);
+        return true;
+    }
+    dst = dst_not(i, i->rm);
+    t_get_to(t, w, dst, i->rn);
+    t_alu(t, w, op, dst, i->rm);
+    t_put(t, i->rd, dst);
+    if (set)
+        t_flags_set(t, set == 2);
+    return true;
+}
+
+static bool mov_reg(struct tr *t, const struct insn *i)
+{
+    unsigned dst = t_dst(i->rd, RAX);
+
+    t->flags_kept = true;
+    t_get_to(t, is_x(i), dst, i->rm);
+    t_put(t, i->rd, dst);
+    return true;
+}
+
+/* Shifted registers; `invert` for BIC, ORN, EON. */
+static bool alu_shift(struct tr *t, const struct insn *i, enum x64_alu op,
+                      bool invert, unsigned set)
+{
+    if (op == ALU_OR && !invert && i->rn == REG_ZERO && !FIELD(i, 15, 10))
+        return mov_reg(t, i);
+    if (!invert && !FIELD(i, 15, 10))
+        return alu_plain(t, i, op, set);
+    shifted_to_rcx(t, i);
+    if (invert)
+        x64_f7(&t->c, is_x(i), 2, RCX);
+    return alu_rcx(t, i, op, set);
+}
+
+#define SHIFT_EMITTER(name, op, invert, set)                  \
+    static bool em_##name(struct tr *t, const struct insn *i) \
+    {                                                         \
+        return alu_shift(t, i, op, invert, set);              \
+    }
+SHIFT_EMITTER(add_shift, ALU_ADD, false, 0)
+SHIFT_EMITTER(sub_shift, ALU_SUB, false, 0)
+SHIFT_EMITTER(adds_shift, ALU_ADD, false, 1)
+SHIFT_EMITTER(subs_shift, ALU_SUB, false, 2)
+SHIFT_EMITTER(and_shift, ALU_AND, false, 0)
+SHIFT_EMITTER(bic_shift, ALU_AND, true, 0)
+SHIFT_EMITTER(orr_shift, ALU_OR, false, 0)
+SHIFT_EMITTER(orn_shift, ALU_OR, true, 0)
+SHIFT_EMITTER(eor_shift, ALU_XOR, false, 0)
+SHIFT_EMITTER(eon_shift, ALU_XOR, true, 0)
+SHIFT_EMITTER(ands_shift, ALU_AND, false, 1)
+SHIFT_EMITTER(bics_shift, ALU_AND, true, 1)
+
+#define EXT_EMITTER(name, op, set)                            \
+    static bool em_##name(struct tr *t, const struct insn *i) \
+    {                                                         \
+        extended_to_rcx(t, i);                                \
+        return alu_rcx(t, i, op, set);                        \
+    }
+EXT_EMITTER(add_ext, ALU_ADD, 0)
+EXT_EMITTER(sub_ext, ALU_SUB, 0)
+EXT_EMITTER(adds_ext, ALU_ADD, 1)
+EXT_EMITTER(subs_ext, ALU_SUB, 2)
+
+/* CF = C, or its inverse for SBB. */
+static void carry_in(struct tr *t, bool inverted)
+{
+    x64_op_rm(&t->c, false, 0x1b6, RAX, RBP, CPU(hflags) + 1);
+    x64_shift_imm(&t->c, false, SH_SHR, RAX, 1); /* bit 0 into CF */
+    if (inverted)
+        x64_u8(&t->c, 0xf5);
+}
+
+static bool alu_carry(struct tr *t, const struct insn *i, enum x64_alu op,
+                      unsigned set)
+{
+    bool w = is_x(i);
+
+    carry_in(t, op == ALU_SBB);
+    t_get_to(t, w, RAX, i->rn);
+    t_alu(t, w, op, RAX, i->rm);
+    t_put(t, i->rd, RAX);
+    if (set)
+        t_flags_set(t, set == 2);
+    return true;
+}
+
+static bool em_adc(struct tr *t, const struct insn *i)
+{
+    return alu_carry(t, i, ALU_ADC, 0);
+}
+
+static bool em_sbc(struct tr *t, const struct insn *i)
+{
+    return alu_carry(t, i, ALU_SBB, 0);
+}
+
+static bool em_adcs(struct tr *t, const struct insn *i)
+{
+    return alu_carry(t, i, ALU_ADC, 1);
+}
+
+static bool em_sbcs(struct tr *t, const struct insn *i)
+{
+    return alu_carry(t, i, ALU_SBB, 2);
+}
+
+/* hflags for a constant NZCV */
+static uint32_t hflags_of(unsigned nzcv)
+{
+    return (nzcv >> 3 & 1) << 15 | (nzcv >> 2 & 1) << 14 |
+           (nzcv >> 1 & 1) << 8 | (nzcv & 1);
+}
+
+/* A compare under a condition: two ways that meet with hflags written. */
+static bool cond_compare(struct tr *t, const struct insn *i, bool is_cmp,
+                         bool has_imm)
+{
+    bool w = is_x(i);
+    unsigned cond = FIELD(i, 15, 12), imm = FIELD(i, 20, 16);
+    uint8_t *otherwise = NULL, *done;
+    unsigned a;
+
+    if (cond < 14)
+        otherwise = x64_jcc(&t->c, t_cond(t, cond) ^ 1);
+    if (is_cmp) {
+        a = t_get(t, i->rn, RAX);
+        if (has_imm)
+            x64_alu_ri(&t->c, w, ALU_CMP, a, (int32_t)imm);
+        else
+            t_alu(t, w, ALU_CMP, a, i->rm);
+    } else {
+        t_get_to(t, w, RAX, i->rn);
+        if (has_imm)
+            x64_alu_ri(&t->c, w, ALU_ADD, RAX, (int32_t)imm);
+        else
+            t_alu(t, w, ALU_ADD, RAX, i->rm);
+    }
+    t_flags_set(t, is_cmp);
+    if (otherwise) {
+        done = x64_jmp(&t->c);
+        x64_here(&t->c, otherwise);
+        x64_store_imm(&t->c, false, RBP, CPU(hflags),
+                      (int32_t)hflags_of(FIELD(i, 3, 0)));
+        x64_here(&t->c, done);
+        t->flags_live = t->flags_kept = false;
+    }
+    return true;
+}
+
+static bool em_ccmp_reg(struct tr *t, const struct insn *i)
+{
+    return cond_compare(t, i, true, false);
+}
+
+static bool em_ccmp_imm(struct tr *t, const struct insn *i)
+{
+    return cond_compare(t, i, true, true);
+}
+
+static bool em_ccmn_reg(struct tr *t, const struct insn *i)
+{
+    return cond_compare(t, i, false, false);
+}
+
+static bool em_ccmn_imm(struct tr *t, const struct insn *i)
+{
+    return cond_compare(t, i, false, true);
+}
+
+/* rcx = what is chosen when the condition fails; moves only, so that the
+   host's flags live on. NOT keeps them; NEG and INC are done by lea. */
+static bool cond_select(struct tr *t, const struct insn *i, bool invert,
+                        bool plus_one)
+{
+    bool w = is_x(i);
+    unsigned cond = FIELD(i, 15, 12);
+    enum x64_cc cc;
+
+    if (cond >= 14)
+        return false;
+    cc = t_cond(t, cond);
+    t_get_to(t, w, RCX, i->rm);
+    if (invert)
+        x64_f7(&t->c, w, 2, RCX); /* NOT */
+    if (plus_one)
+        x64_lea(&t->c, w, RCX, RCX, 1);
+    if (i->rn == REG_ZERO) {
+        x64_mov_imm(&t->c, RDX, 0);
+        x64_cmov(&t->c, w, cc, RCX, RDX);
+    } else if (t_pinned(i->rn) >= 0) {
+        x64_cmov(&t->c, w, cc, RCX, (unsigned)t_pinned(i->rn));
+    } else {
+        x64_op_rm(&t->c, w, 0x140 | cc, RCX, RBP, CPU_X(i->rn));
+    }
+    t_put(t, i->rd, RCX);
+    t->flags_kept = t->flags_live;
+    return true;
+}
+
+static bool em_csel(struct tr *t, const struct insn *i)
+{
+    return cond_select(t, i, false, false);
+}
+
+static bool em_csinc(struct tr *t, const struct insn *i)
+{
+    return cond_select(t, i, false, true);
+}
+
+static bool em_csinv(struct tr *t, const struct insn *i)
+{
+    return cond_select(t, i, true, false);
+}
+
+static bool em_csneg(struct tr *t, const struct insn *i)
+{
+    return cond_select(t, i, true, true);
+}
+
+/* Bitfield moves. The common aliases are one or two shifts. */
+static bool em_ubfm(struct tr *t, const struct insn *i)
+{
+    bool w = is_x(i);
+    unsigned bits = w ? 64 : 32, r = i->imm & 63, s = (unsigned)(i->imm >> 8);
+    unsigned dst = t_dst(i->rd, RAX);
+
+    if (r == 0 && (s == 7 || s == 15 || s == 31)) { /* UXTB, UXTH, UXTW */
+        unsigned src = t_get(t, i->rn, RAX);
+        unsigned op = s == 7 ? 0x1b6 : s == 15 ? 0x1b7 : 0x8b;
+
+        x64_rex(&t->c, false, dst, 0, src, s == 7);
+        x64_opcode(&t->c, op);
+        x64_modrm_reg(&t->c, dst, src);
+        t_put(t, i->rd, dst);
+        t->flags_kept = true;
+        return true;
+    }
+    t_get_to(t, w, dst, i->rn);
+    if (s >= r) { /* LSR, UBFX */
+        if (s != bits - 1)
+            x64_shift_imm(&t->c, w, SH_SHL, dst, bits - 1 - s);
+        if (bits - 1 - s + r)
+            x64_shift_imm(&t->c, w, SH_SHR, dst, bits - 1 - s + r);
+    } else { /* LSL, UBFIZ */
+        x64_shift_imm(&t->c, w, SH_SHL, dst, bits - 1 - s);
+        if (r - 1 - s)
+            x64_shift_imm(&t->c, w, SH_SHR, dst, r - 1 - s);
+    }
+    t_put(t, i->rd, dst);
+    return true;
+}
+
+static bool em_sbfm(struct tr *t, const struct insn *i)
+{
+    bool w = is_x(i);
+    unsigned bits = w ? 64 : 32, r = i->imm & 63, s = (unsigned)(i->imm >> 8);
+    unsigned dst = t_dst(i->rd, RAX);
+
+    if (r == 0 && (s == 7 || s == 15 || s == 31)) { /* SXTB, SXTH, SXTW */
+        unsigned src = t_get(t, i->rn, RAX);
+        unsigned op = s == 7 ? 0x1be : s == 15 ? 0x1bf : 0x63;
+
+        x64_rex(&t->c, w, dst, 0, src, s == 7);
+        x64_opcode(&t->c, op);
+        x64_modrm_reg(&t->c, dst, src);
+        t_put(t, i->rd, dst);
+        t->flags_kept = true;
+        return true;
+    }
+    t_get_to(t, w, dst, i->rn);
+    x64_shift_imm(&t->c, w, SH_SHL, dst, bits - 1 - s);
+    x64_shift_imm(&t->c, w, SH_SAR, dst, s >= r ? bits - 1 - s + r : r - 1 - s);
+    t_put(t, i->rd, dst);
+    return true;
+}
+
+/* BFI and BFXIL: the field in rcx, the rest of rd in rax. */
+static bool em_bfm(struct tr *t, const struct insn *i)
+{
+    bool w = is_x(i);
+    unsigned bits = w ? 64 : 32, r = i->imm & 63, s = (unsigned)(i->imm >> 8);
+    unsigned width = s >= r ? s - r + 1 : s + 1;
+    unsigned lsb = s >= r ? 0 : bits - r;
+    uint64_t field = width >= 64 ? ~0ull : (1ull << width) - 1;
+
+    t_get_to(t, w, RCX, i->rn);
+    if (s >= r && r)
+        x64_shift_imm(&t->c, w, SH_SHR, RCX, r);
+    x64_mov_imm(&t->c, RAX, field);
+    x64_alu_rr(&t->c, w, ALU_AND, RCX, RAX);
+    if (lsb)
+        x64_shift_imm(&t->c, w, SH_SHL, RCX, lsb);
+    x64_mov_imm(&t->c, RAX, w ? ~(field << lsb) : (uint32_t) ~(field << lsb));
+    t_alu(t, w, ALU_AND, RAX, i->rd == REG_SINK ? REG_ZERO : i->rd);
+    x64_alu_rr(&t->c, w, ALU_OR, RAX, RCX);
+    t_put(t, i->rd, RAX);
+    return true;
+}
+
+static bool em_extr(struct tr *t, const struct insn *i)
+{
+    bool w = is_x(i);
+    unsigned n = FIELD(i, 15, 10);
+
+    t_get_to(t, w, RAX, i->rm);
+    if (n) {
+        x64_op_rr(&t->c, w, 0x1ac, t_get(t, i->rn, RCX), RAX); /* shrd */
+        x64_u8(&t->c, n);
+    }
+    t_put(t, i->rd, RAX);
+    return true;
+}
+
+/* Variable shifts: x86 takes the amount modulo the width as well. */
+static bool shift_var(struct tr *t, const struct insn *i, enum x64_shift op)
+{
+    bool w = is_x(i);
+
+    t_get_to(t, w, RAX, i->rn);
+    t_get_to(t, false, RCX, i->rm);
+    x64_shift_cl(&t->c, w, op, RAX);
+    t_put(t, i->rd, RAX);
+    return true;
+}
+
+static bool em_lslv(struct tr *t, const struct insn *i)
+{
+    return shift_var(t, i, SH_SHL);
+}
+
+static bool em_lsrv(struct tr *t, const struct insn *i)
+{
+    return shift_var(t, i, SH_SHR);
+}
+
+static bool em_asrv(struct tr *t, const struct insn *i)
+{
+    return shift_var(t, i, SH_SAR);
+}
+
+static bool em_rorv(struct tr *t, const struct insn *i)
+{
+    return shift_var(t, i, SH_ROR);
+}
+
+/* Byte orders and counts */
+
+static bool em_rev(struct tr *t, const struct insn *i)
+{
+    bool w = is_x(i);
+    unsigned dst = t_dst(i->rd, RAX);
+
+    t_get_to(t, w, dst, i->rn);
+    x64_rex(&t->c, w, 0, 0, dst, false);
+    x64_u8(&t->c, 0x0f);
+    x64_u8(&t->c, 0xc8 | (dst & 7)); /* bswap */
+    t_put(t, i->rd, dst);
+    t->flags_kept = true;
+    return true;
+}
+
+static bool em_rev32(struct tr *t, const struct insn *i)
+{
+    t_get_to(t, true, RAX, i->rn);
+    x64_rex(&t->c, true, 0, 0, RAX, false);
+    x64_u8(&t->c, 0x0f);
+    x64_u8(&t->c, 0xc8);
+    x64_shift_imm(&t->c, true, SH_ROR, RAX, 32);
+    t_put(t, i->rd, RAX);
+    return true;
+}
+
+static bool em_clz(struct tr *t, const struct insn *i)
+{
+    bool w = is_x(i);
+
+    if (!(t->features & JIT_LZCNT))
+        return false;
+    t_get_to(t, w, RAX, i->rn);
+    x64_u8(&t->c, 0xf3); /* lzcnt */
+    x64_op_rr(&t->c, w, 0x1bd, RAX, RAX);
+    t_put(t, i->rd, RAX);
+    return true;
+}
+
+/* clz(x ^ x << 1 | 1): the run of equal bits below the sign */
+static bool em_cls(struct tr *t, const struct insn *i)
+{
+    bool w = is_x(i);
+
+    if (!(t->features & JIT_LZCNT))
+        return false;
+    t_get_to(t, w, RAX, i->rn);
+    x64_mov(&t->c, w, RCX, RAX);
+    x64_shift_imm(&t->c, w, SH_SHL, RCX, 1);
+    x64_alu_rr(&t->c, w, ALU_XOR, RAX, RCX);
+    x64_alu_ri(&t->c, w, ALU_OR, RAX, 1);
+    x64_u8(&t->c, 0xf3);
+    x64_op_rr(&t->c, w, 0x1bd, RAX, RAX);
+    t_put(t, i->rd, RAX);
+    return true;
+}
+
+/* Multiplication and division */
+
+static bool mul_acc(struct tr *t, const struct insn *i, bool subtract)
+{
+    bool w = is_x(i);
+
+    t_get_to(t, w, RAX, i->rn);
+    x64_op_rr(&t->c, w, 0x1af, RAX, t_get(t, i->rm, RCX)); /* imul */
+    if (subtract) {
+        t_get_to(t, w, RCX, i->ra);
+        x64_alu_rr(&t->c, w, ALU_SUB, RCX, RAX);
+        t_put(t, i->rd, RCX);
+        return true;
+    }
+    if (i->ra != REG_ZERO)
+        t_alu(t, w, ALU_ADD, RAX, i->ra);
+    t_put(t, i->rd, RAX);
+    return true;
+}
+
+static bool em_madd(struct tr *t, const struct insn *i)
+{
+    return mul_acc(t, i, false);
+}
+
+static bool em_msub(struct tr *t, const struct insn *i)
+{
+    return mul_acc(t, i, true);
+}
+
+/* rax = rn * rm of their low halves */
+static bool mul_long(struct tr *t, const struct insn *i, bool is_signed,
+                     bool subtract)
+{
+    if (is_signed) {
+        x64_op_rr(&t->c, true, 0x63, RAX, t_get(t, i->rn, RAX)); /* movsxd */
+        x64_op_rr(&t->c, true, 0x63, RCX, t_get(t, i->rm, RCX));
+    } else {
+        x64_op_rr(&t->c, false, 0x8b, RAX, t_get(t, i->rn, RAX));
+        x64_op_rr(&t->c, false, 0x8b, RCX, t_get(t, i->rm, RCX));
+    }
+    x64_op_rr(&t->c, true, 0x1af, RAX, RCX);
+    if (subtract) {
+        t_get_to(t, true, RCX, i->ra);
+        x64_alu_rr(&t->c, true, ALU_SUB, RCX, RAX);
+        t_put(t, i->rd, RCX);
+        return true;
+    }
+    if (i->ra != REG_ZERO)
+        t_alu(t, true, ALU_ADD, RAX, i->ra);
+    t_put(t, i->rd, RAX);
+    return true;
+}
+
+static bool em_smaddl(struct tr *t, const struct insn *i)
+{
+    return mul_long(t, i, true, false);
+}
+
+static bool em_smsubl(struct tr *t, const struct insn *i)
+{
+    return mul_long(t, i, true, true);
+}
+
+static bool em_umaddl(struct tr *t, const struct insn *i)
+{
+    return mul_long(t, i, false, false);
+}
+
+static bool em_umsubl(struct tr *t, const struct insn *i)
+{
+    return mul_long(t, i, false, true);
+}
+
+static bool mul_high(struct tr *t, const struct insn *i, unsigned digit)
+{
+    unsigned m;
+
+    t_get_to(t, true, RAX, i->rn);
+    m = t_get(t, i->rm, RCX);
+    x64_f7(&t->c, true, digit, m);
+    t_put(t, i->rd, RDX);
+    return true;
+}
+
+static bool em_umulh(struct tr *t, const struct insn *i)
+{
+    return mul_high(t, i, 4);
+}
+
+static bool em_smulh(struct tr *t, const struct insn *i)
+{
+    return mul_high(t, i, 5);
+}
+
+/* A divisor of zero (or, signed, minus one) is tier 0's business. */
+static bool em_udiv(struct tr *t, const struct insn *i)
+{
+    bool w = is_x(i);
+    unsigned m = t_get(t, i->rm, RCX);
+
+    x64_test(&t->c, w, m, m);
+    t_bail(t, CC_E);
+    t_get_to(t, w, RAX, i->rn);
+    x64_mov_imm(&t->c, RDX, 0);
+    x64_f7(&t->c, w, 6, m);
+    t_put(t, i->rd, RAX);
+    return true;
+}
+
+static bool em_sdiv(struct tr *t, const struct insn *i)
+{
+    bool w = is_x(i);
+    unsigned m = t_get(t, i->rm, RCX);
+
+    x64_lea(&t->c, w, RAX, m, 1); /* 0 and -1 become 1 and 0 */
+    x64_alu_ri(&t->c, w, ALU_CMP, RAX, 1);
+    t_bail(t, CC_BE);
+    t_get_to(t, w, RAX, i->rn);
+    if (w)
+        x64_u8(&t->c, 0x48);
+    x64_u8(&t->c, 0x99); /* cdq, cqo */
+    x64_f7(&t->c, w, 7, m);
+    t_put(t, i->rd, RAX);
+    return true;
+}
+
+/* crc32 r, r/m is CRC-32C; the other polynomial stays in tier 0. */
+static bool em_crc32c(struct tr *t, const struct insn *i)
+{
+    unsigned size = FIELD(i, 11, 10);
+    unsigned m = t_get(t, i->rm, RCX);
+
+    if (!(t->features & JIT_SSE42))
+        return false;
+    t_get_to(t, false, RAX, i->rn);
+    if (size == 1)
+        x64_u8(&t->c, 0x66);
+    x64_u8(&t->c, 0xf2);
+    x64_rex(&t->c, size == 3, RAX, 0, m, size == 0);
+    x64_u8(&t->c, 0x0f);
+    x64_u8(&t->c, 0x38);
+    x64_u8(&t->c, size == 0 ? 0xf0 : 0xf1);
+    x64_modrm_reg(&t->c, RAX, m);
+    x64_mov(&t->c, false, RAX, RAX);
+    t_put(t, i->rd, RAX);
+    return true;
+}
+
+/* clang-format off */
+#define BOTH(name, fn) {OP_##name##_w, fn}, {OP_##name##_x, fn}
+#define BOTH_SHIFT(name, fn) BOTH(name##_lsl, fn), BOTH(name##_shift, fn)
+const struct jit_emitter jit_int_emitters[] = {
+    {OP_ADR, em_adr}, {OP_ADRP, em_adrp},
+    BOTH(MOVZ, em_mov_const), BOTH(MOVN, em_mov_const), BOTH(MOVK, em_movk),
+    BOTH(ADD_imm, em_add_imm), BOTH(SUB_imm, em_sub_imm),
+    BOTH(ADDS_imm, em_adds_imm), BOTH(SUBS_imm, em_subs_imm),
+    BOTH(AND_imm, em_and_imm), BOTH(ORR_imm, em_orr_imm),
+    BOTH(EOR_imm, em_eor_imm), BOTH(ANDS_imm, em_ands_imm),
+    BOTH_SHIFT(ADD, em_add_shift), BOTH_SHIFT(SUB, em_sub_shift),
+    BOTH_SHIFT(ADDS, em_adds_shift), BOTH_SHIFT(SUBS, em_subs_shift),
+    BOTH_SHIFT(AND, em_and_shift), BOTH_SHIFT(BIC, em_bic_shift),
+    BOTH_SHIFT(ORR, em_orr_shift), BOTH_SHIFT(ORN, em_orn_shift),
+    BOTH_SHIFT(EOR, em_eor_shift), BOTH_SHIFT(EON, em_eon_shift),
+    BOTH_SHIFT(ANDS, em_ands_shift), BOTH_SHIFT(BICS, em_bics_shift),
+    BOTH(ADD_ext, em_add_ext), BOTH(SUB_ext, em_sub_ext),
+    BOTH(ADDS_ext, em_adds_ext), BOTH(SUBS_ext, em_subs_ext),
+    BOTH(ADC, em_adc), BOTH(SBC, em_sbc),
+    BOTH(ADCS, em_adcs), BOTH(SBCS, em_sbcs),
+    BOTH(CCMP_reg, em_ccmp_reg), BOTH(CCMP_imm, em_ccmp_imm),
+    BOTH(CCMN_reg, em_ccmn_reg), BOTH(CCMN_imm, em_ccmn_imm),
+    BOTH(CSEL, em_csel), BOTH(CSINC, em_csinc),
+    BOTH(CSINV, em_csinv), BOTH(CSNEG, em_csneg),
+    BOTH(UBFM, em_ubfm), BOTH(SBFM, em_sbfm), BOTH(BFM, em_bfm),
+    BOTH(EXTR, em_extr),
+    BOTH(LSLV, em_lslv), BOTH(LSRV, em_lsrv),
+    BOTH(ASRV, em_asrv), BOTH(RORV, em_rorv),
+    BOTH(REV, em_rev), {OP_REV32, em_rev32},
+    BOTH(CLZ, em_clz), BOTH(CLS, em_cls),
+    BOTH(MADD, em_madd), BOTH(MSUB, em_msub),
+    {OP_SMADDL, em_smaddl}, {OP_SMSUBL, em_smsubl},
+    {OP_UMADDL, em_umaddl}, {OP_UMSUBL, em_umsubl},
+    {OP_UMULH, em_umulh}, {OP_SMULH, em_smulh},
+    BOTH(UDIV, em_udiv), BOTH(SDIV, em_sdiv),
+    {OP_CRC32CB, em_crc32c}, {OP_CRC32CH, em_crc32c},
+    {OP_CRC32CW, em_crc32c}, {OP_CRC32CX, em_crc32c},
+    {0, NULL},
+};
+/* clang-format on */

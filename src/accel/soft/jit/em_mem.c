@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Emitters of loads and stores of general registers. The address goes to rax,
+ * t_tlb makes rdx of it or bails; whatever is not a hit on an aligned stack in
+ * ordinary RAM is tier 0's. Write-back comes after the access.
+ */
+
+#include "accel/soft/jit/tr.h"
+
+/* What kind of access a row is. */
+enum mode { OFF, POST, PRE, REG, UXTW, SXTW };
+
+/* A misaligned SP may fault: tier 0 knows. */
+static void check_base(struct tr *t, const struct insn *i)
+{
+    if (i->rn != REG_SP)
+        return;
+    x64_rex(&t->c, false, 0, 0, R10, true);
+    x64_u8(&t->c, 0xf6); /* test r10b, 15 */
+    x64_modrm_reg(&t->c, 0, R10);
+    x64_u8(&t->c, 15);
+    t_bail(t, CC_NE);
+}
+
+/* rax = the address of the access */
+static void address(struct tr *t, const struct insn *i, enum mode mode,
+                    unsigned log2)
+{
+    unsigned base, index = RCX;
+
+    check_base(t, i);
+    base = t_get(t, i->rn, RAX);
+    switch (mode) {
+    case OFF:
+    case PRE:
+        x64_lea(&t->c, true, RAX, base, (int32_t)i->imm);
+        break;
+    case POST:
+        x64_mov(&t->c, true, RAX, base);
+        break;
+    case REG:
+        index = t_get(t, i->rm, RCX);
+        break;
+    case UXTW:
+        t_get_to(t, false, RCX, i->rm);
+        index = RCX;
+        break;
+    case SXTW:
+        x64_op_rr(&t->c, true, 0x63, RCX, t_get(t, i->rm, RCX));
+        index = RCX;
+        break;
+    }
+    if (mode >= REG)
+        x64_lea_sib(&t->c, true, RAX, base, index, FIELD(i, 12, 12) ? log2 : 0,
+                    0);
+}
+
+/* rax still holds the address. */
+static void write_back(struct tr *t, const struct insn *i, enum mode mode)
+{
+    if (mode == PRE) {
+        t_put(t, i->rn, RAX);
+    } else if (mode == POST) {
+        unsigned dst = t_dst(i->rn, RAX);
+
+        x64_lea(&t->c, true, dst, RAX, (int32_t)i->imm);
+        t_put(t, i->rn, dst);
+    }
+}
+
+/* How each width and extension is loaded: opcode and REX.W. */
+struct load_op {
+    uint16_t op;
+    bool w;
+    uint8_t log2;
+};
+enum load_kind { LB, LH, LW, LX, LSBX, LSHX, LSWX, LSBW, LSHW };
+static const struct load_op load_ops[] = {
+    [LB] = {0x1b6, false, 0},   [LH] = {0x1b7, false, 1},
+    [LW] = {0x8b, false, 2},    [LX] = {0x8b, true, 3},
+    [LSBX] = {0x1be, true, 0},  [LSHX] = {0x1bf, true, 1},
+    [LSWX] = {0x63, true, 2},   [LSBW] = {0x1be, false, 0},
+    [LSHW] = {0x1bf, false, 1},
+};
+
+/* The value goes straight to rd's register unless write-back wants it first
+   (rd == rn: what is loaded wins). */
+static bool load(struct tr *t, const struct insn *i, enum load_kind kind,
+                 enum mode mode)
+{
+    const struct load_op *op = &load_ops[kind];
+    unsigned dst;
+
+    address(t, i, mode, op->log2);
+    t_tlb(t, 1u << op->log2, false);
+    write_back(t, i, mode);
+    dst = t_dst(i->rd, RCX);
+    x64_op_rm(&t->c, op->w, op->op, dst, RDX, 0);
+    t_put(t, i->rd, dst);
+    return true;
+}
+
+/* [base] = reg, of 1 << log2 bytes */
+static void store_to(struct tr *t, unsigned log2, unsigned reg, unsigned base,
+                     int32_t disp)
+{
+    if (log2 == 1)
+        x64_u8(&t->c, 0x66);
+    x64_rex(&t->c, log2 == 3, reg, 0, base, log2 == 0);
+    x64_u8(&t->c, log2 == 0 ? 0x88 : 0x89);
+    x64_modrm_mem(&t->c, reg, base, disp);
+}
+
+static bool store(struct tr *t, const struct insn *i, unsigned log2,
+                  enum mode mode)
+{
+    address(t, i, mode, log2);
+    t_tlb(t, 1u << log2, true);
+    store_to(t, log2, t_get(t, i->rd, RCX), RDX, 0);
+    write_back(t, i, mode);
+    return true;
+}
+
+/* Pairs: one check for both. */
+static bool load_pair(struct tr *t, const struct insn *i, enum load_kind kind,
+                      enum mode mode)
+{
+    const struct load_op *op = &load_ops[kind];
+    unsigned a, b;
+
+    address(t, i, mode, 0);
+    t_tlb(t, 2u << op->log2, false);
+    write_back(t, i, mode);
+    a = t_dst(i->rd, RAX);
+    x64_op_rm(&t->c, op->w, op->op, a, RDX, 0);
+    t_put(t, i->rd, a);
+    b = t_dst(i->ra, RAX);
+    x64_op_rm(&t->c, op->w, op->op, b, RDX, 1 << op->log2);
+    t_put(t, i->ra, b);
+    return true;
+}
+
+static bool store_pair(struct tr *t, const struct insn *i, unsigned log2,
+                       enum mode mode)
+{
+    address(t, i, mode, 0);
+    t_tlb(t, 2u << log2, true);
+    store_to(t, log2, t_get(t, i->rd, RCX), RDX, 0);
+    store_to(t, log2, t_get(t, i->ra, RCX), RDX, 1 << log2);
+    write_back(t, i, mode);
+    return true;
+}
+
+static bool load_literal(struct tr *t, const struct insn *i,
+                         enum load_kind kind)
+{
+    const struct load_op *op = &load_ops[kind];
+    unsigned dst = t_dst(i->rd, RCX);
+
+    t_pc_to(t, RAX, t->start + i->imm);
+    t_tlb(t, 1u << op->log2, false);
+    x64_op_rm(&t->c, op->w, op->op, dst, RDX, 0);
+    t_put(t, i->rd, dst);
+    return true;
+}
+
+static bool em_nothing(struct tr *t, const struct insn *i)
+{
+    (void)i;
+    t->flags_kept = true;
+    return true;
+}
+
+#define LOAD_FN(name, kind, mode)                             \
+    static bool em_##name(struct tr *t, const struct insn *i) \
+    {                                                         \
+        return load(t, i, kind, mode);                        \
+    }
+#define STORE_FN(name, log2, mode)                            \
+    static bool em_##name(struct tr *t, const struct insn *i) \
+    {                                                         \
+        return store(t, i, log2, mode);                       \
+    }
+#define FORMS(FN, name, what)   \
+    FN(name##_imm, what, OFF)   \
+    FN(name##_ur, what, OFF)    \
+    FN(name##_post, what, POST) \
+    FN(name##_pre, what, PRE)   \
+    FN(name##_reg, what, REG)   \
+    FN(name##_uxtw, what, UXTW) \
+    FN(name##_sxtw, what, SXTW)
+FORMS(LOAD_FN, LDRB, LB)
+FORMS(LOAD_FN, LDRH, LH)
+FORMS(LOAD_FN, LDRW, LW)
+FORMS(LOAD_FN, LDRX, LX)
+FORMS(LOAD_FN, LDRSBX, LSBX)
+FORMS(LOAD_FN, LDRSHX, LSHX)
+FORMS(LOAD_FN, LDRSWX, LSWX)
+FORMS(LOAD_FN, LDRSBW, LSBW)
+FORMS(LOAD_FN, LDRSHW, LSHW)
+FORMS(STORE_FN, STRB, 0)
+FORMS(STORE_FN, STRH, 1)
+FORMS(STORE_FN, STRW, 2)
+FORMS(STORE_FN, STRX, 3)
+
+#define LOAD_PAIR_FN(name, kind, mode)                        \
+    static bool em_##name(struct tr *t, const struct insn *i) \
+    {                                                         \
+        return load_pair(t, i, kind, mode);                   \
+    }
+#define STORE_PAIR_FN(name, log2, mode)                       \
+    static bool em_##name(struct tr *t, const struct insn *i) \
+    {                                                         \
+        return store_pair(t, i, log2, mode);                  \
+    }
+#define PAIR_FORMS(FN, name, what) \
+    FN(name##_imm, what, OFF)      \
+    FN(name##_post, what, POST)    \
+    FN(name##_pre, what, PRE)
+PAIR_FORMS(LOAD_PAIR_FN, LDPW, LW)
+PAIR_FORMS(LOAD_PAIR_FN, LDPX, LX)
+PAIR_FORMS(LOAD_PAIR_FN, LDPSWX, LSWX)
+PAIR_FORMS(STORE_PAIR_FN, STPW, 2)
+PAIR_FORMS(STORE_PAIR_FN, STPX, 3)
+
+static bool em_lit_w(struct tr *t, const struct insn *i)
+{
+    return load_literal(t, i, LW);
+}
+
+static bool em_lit_x(struct tr *t, const struct insn *i)
+{
+    return load_literal(t, i, LX);
+}
+
+static bool em_lit_sw(struct tr *t, const struct insn *i)
+{
+    return load_literal(t, i, LSWX);
+}
+
+/* clang-format off */
+#define ROWS(name)                                                             \
+    {OP_##name##_imm, em_##name##_imm}, {OP_##name##_ur, em_##name##_ur},      \
+    {OP_##name##_post, em_##name##_post}, {OP_##name##_pre, em_##name##_pre},  \
+    {OP_##name##_reg, em_##name##_reg}, {OP_##name##_uxtw, em_##name##_uxtw},  \
+    {OP_##name##_sxtw, em_##name##_sxtw}
+#define PAIR_ROWS(name)                                                        \
+    {OP_##name##_imm, em_##name##_imm}, {OP_##name##_post, em_##name##_post},  \
+    {OP_##name##_pre, em_##name##_pre}
+const struct jit_emitter jit_mem_emitters[] = {
+    ROWS(LDRB), ROWS(LDRH), ROWS(LDRW), ROWS(LDRX), ROWS(LDRSBX),
+    ROWS(LDRSHX), ROWS(LDRSWX), ROWS(LDRSBW), ROWS(LDRSHW),
+    ROWS(STRB), ROWS(STRH), ROWS(STRW), ROWS(STRX),
+    PAIR_ROWS(LDPW), PAIR_ROWS(LDPX), PAIR_ROWS(LDPSWX),
+    PAIR_ROWS(STPW), PAIR_ROWS(STPX),
+    {OP_LDNPW, em_LDPW_imm}, {OP_LDNPX, em_LDPX_imm},
+    {OP_STNPW, em_STPW_imm}, {OP_STNPX, em_STPX_imm},
+    {OP_LDRW_lit, em_lit_w}, {OP_LDRX_lit, em_lit_x},
+    {OP_LDRSWX_lit, em_lit_sw},
+    {OP_PRFM_imm, em_nothing}, {OP_PRFM_reg, em_nothing},
+    {OP_PRFM_lit, em_nothing}, {OP_PRFUM, em_nothing},
+    {0, NULL},
+};
+/* clang-format on */

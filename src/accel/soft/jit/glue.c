@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Entry and exits of translated code. Between C and blocks the guest registers
+ * move between cpu->x[] and the machine's, and NZCV between cpu->nzcv and
+ * cpu->hflags; nothing else is kept in two places.
+ */
+
+#include "accel/soft/jit/glue.h"
+
+#include "accel/soft/mmu.h"
+
+enum { FRAME = 24 }; /* keeps rsp 16-byte aligned below six pushes */
+
+static const uint8_t saved[] = {RBX, RBP, R12, R13, R14, R15};
+
+static void move_guest_regs(struct x64 *c, bool load)
+{
+    for (unsigned g = 0; g < REG_ZERO; g++) {
+        int reg = t_pinned(g);
+
+        if (reg < 0)
+            continue;
+        if (load)
+            x64_load(c, true, (unsigned)reg, RBP, CPU_X(g));
+        else
+            x64_store(c, true, (unsigned)reg, RBP, CPU_X(g));
+    }
+}
+
+/* nzcv = hflags in the Arm's places. Clobbers rax, rcx, rdx. */
+static void flags_to_arm(struct x64 *c)
+{
+    x64_load(c, false, RAX, RBP, CPU(hflags));
+    x64_mov(c, false, RCX, RAX);
+    x64_alu_ri(c, false, ALU_AND, RCX, 0xc000);
+    x64_shift_imm(c, false, SH_SHL, RCX, 16); /* N Z */
+    x64_mov(c, false, RDX, RAX);
+    x64_alu_ri(c, false, ALU_AND, RDX, 0x100);
+    x64_shift_imm(c, false, SH_SHL, RDX, 21); /* C */
+    x64_shift_imm(c, false, SH_SHL, RAX, 31);
+    x64_shift_imm(c, false, SH_SHR, RAX, 3); /* V */
+    x64_alu_rr(c, false, ALU_OR, RAX, RCX);
+    x64_alu_rr(c, false, ALU_OR, RAX, RDX);
+    x64_store(c, false, RAX, RBP, CPU(nzcv));
+}
+
+static void flags_from_arm(struct x64 *c)
+{
+    x64_load(c, false, RAX, RBP, CPU(nzcv));
+    x64_mov(c, false, RCX, RAX);
+    x64_shift_imm(c, false, SH_SHR, RCX, 16);
+    x64_alu_ri(c, false, ALU_AND, RCX, 0xc000);
+    x64_mov(c, false, RDX, RAX);
+    x64_shift_imm(c, false, SH_SHR, RDX, 21);
+    x64_alu_ri(c, false, ALU_AND, RDX, 0x100);
+    x64_shift_imm(c, false, SH_SHR, RAX, 28);
+    x64_alu_ri(c, false, ALU_AND, RAX, 1);
+    x64_alu_rr(c, false, ALU_OR, RAX, RCX);
+    x64_alu_rr(c, false, ALU_OR, RAX, RDX);
+    x64_store(c, false, RAX, RBP, CPU(hflags));
+}
+
+static void push(struct x64 *c, unsigned reg)
+{
+    x64_rex(c, false, 0, 0, reg, false);
+    x64_u8(c, 0x50 | (reg & 7));
+}
+
+static void pop(struct x64 *c, unsigned reg)
+{
+    x64_rex(c, false, 0, 0, reg, false);
+    x64_u8(c, 0x58 | (reg & 7));
+}
+
+static void ret(struct x64 *c)
+{
+    x64_u8(c, 0xc3);
+}
+
+static void epilogue(struct x64 *c)
+{
+    x64_alu_ri(c, true, ALU_ADD, RSP, FRAME);
+    for (unsigned n = sizeof(saved); n--;)
+        pop(c, saved[n]);
+    ret(c);
+}
+
+/* rdi: cpu, rsi: where to begin */
+static void make_enter(struct x64 *c)
+{
+    for (unsigned n = 0; n < sizeof(saved); n++)
+        push(c, saved[n]);
+    x64_alu_ri(c, true, ALU_SUB, RSP, FRAME);
+    x64_lea(c, true, RBP, RDI, CPU_BIAS);
+    x64_load(c, true, R15, RBP, CPU(tlb));
+    flags_from_arm(c);
+    x64_mov(c, true, RAX, RSI);
+    move_guest_regs(c, true);
+    x64_jmp_reg(c, RAX);
+}
+
+static void make_leave(struct x64 *c)
+{
+    x64_store(c, true, RAX, RBP, CPU(pc));
+    move_guest_regs(c, false);
+    flags_to_arm(c);
+    x64_mov_imm(c, RAX, 0);
+    epilogue(c);
+}
+
+static void make_link(struct x64 *c)
+{
+    move_guest_regs(c, false);
+    x64_mov(c, false, RSI, RAX);
+    flags_to_arm(c);
+    x64_lea(c, false, RAX, RSI, 1);
+    epilogue(c);
+}
+
+/* rax: the record. Comes back if the executor went on to the next one. */
+static void make_fallback(struct x64 *c, bool is_miss)
+{
+    uint8_t *fault;
+
+    move_guest_regs(c, false);
+    x64_mov(c, true, RSI, RAX);
+    flags_to_arm(c);
+    x64_lea(c, true, RDI, RBP, -CPU_BIAS);
+    x64_op_rm(c, false, 0x1b7, RAX, RSI, offsetof(struct insn, off));
+    x64_alu_rm(c, true, ALU_ADD, RAX, RBP, CPU(page_base));
+    x64_store(c, true, RAX, RBP, CPU(blk_pc));
+    x64_lea(c, true, RAX, RSI, -(int32_t)offsetof(struct block, insn));
+    x64_store(c, true, RAX, RBP, CPU(blk));
+    x64_op_rm(c, false, 0x1b7, RAX, RSI, offsetof(struct insn, op));
+    if (is_miss) {
+        x64_alu_mi(c, true, ALU_ADD, RBP, CPU(misses), 1);
+    } else {
+        x64_load(c, true, RCX, RBP, CPU(fallbacks));
+        x64_rex(c, true, 0, RAX, RCX, false);
+        x64_u8(c, 0xff); /* inc qword [rcx + rax * 8] */
+        x64_modrm_sib(c, 0, RCX, RAX, 3, 0);
+    }
+    x64_load(c, true, RCX, RBP, CPU(fn_table));
+    x64_alu_ri(c, true, ALU_SUB, RSP, 8);
+    x64_u8(c, 0xff); /* call [rcx + rax * 8] */
+    x64_modrm_sib(c, 2, RCX, RAX, 3, 0);
+    x64_alu_ri(c, true, ALU_ADD, RSP, 8);
+    x64_test(c, true, RAX, RAX);
+    fault = x64_jcc(c, CC_E);
+    x64_load(c, true, R15, RBP, CPU(tlb));
+    flags_from_arm(c);
+    move_guest_regs(c, true);
+    ret(c);
+    x64_here(c, fault); /* cpu->pc says where to: C decides */
+    x64_alu_ri(c, true, ALU_ADD, RSP, 8);
+    x64_mov_imm(c, RAX, 0);
+    epilogue(c);
+}
+
+static void make_probe(struct x64 *c, const uint8_t *leave)
+{
+    x64_alu_mi(c, false, ALU_CMP, RBP, CPU(attention), 0);
+    x64_jcc_to(c, CC_NE, leave);
+    x64_mov(c, false, RCX, RAX);
+    x64_shift_imm(c, false, SH_SHL, RCX, 3);
+    x64_alu_ri(c, false, ALU_AND, RCX, ((1 << JUMP_BITS) - 1) << 5);
+    x64_alu_rm(c, true, ALU_ADD, RCX, RBP, CPU(jumps));
+    x64_alu_rm(c, true, ALU_CMP, RAX, RCX, offsetof(struct jit_jump, pc));
+    x64_jcc_to(c, CC_NE, leave);
+    x64_load(c, false, RDX, R15, offsetof(struct tlb, tag));
+    x64_alu_rm(c, false, ALU_CMP, RDX, RCX, offsetof(struct jit_jump, tag));
+    x64_jcc_to(c, CC_NE, leave);
+    x64_alu_ri(c, true, ALU_AND, RAX, -4096);
+    x64_store(c, true, RAX, RBP, CPU(page_base));
+    x64_jmp_mem(c, RCX, offsetof(struct jit_jump, host));
+}
+
+static uint8_t *align_here(struct x64 *c)
+{
+    while ((uintptr_t)c->p & 31)
+        x64_u8(c, 0xcc);
+    return c->p;
+}
+
+void glue_make(struct x64 *c, struct glue *glue)
+{
+    glue->enter = align_here(c);
+    make_enter(c);
+    glue->leave = align_here(c);
+    make_leave(c);
+    glue->link = align_here(c);
+    make_link(c);
+    glue->fallback = align_here(c);
+    make_fallback(c, false);
+    glue->miss = align_here(c);
+    make_fallback(c, true);
+    glue->probe = align_here(c);
+    make_probe(c, glue->leave);
+    align_here(c);
+}

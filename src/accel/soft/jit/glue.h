@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/* The code that all blocks of an arena share: the way in and the ways out. */
+
+#include "accel/soft/jit/tr.h"
+
+/* Emits it at the start of the buffer and says where each part is. */
+void glue_make(struct x64 *c, struct glue *glue);
+
+/* What glue.enter returns: 0, go on at cpu->pc; n, exit n - 1 wants a link. */
+typedef uint32_t glue_enter_fn(struct cpu *cpu, const uint8_t *host);
+
+struct jblock;
+
+/* An entry of the jump cache that glue.probe reads. */
+enum { JUMP_BITS = 12 };
+struct jit_jump {
+    uint64_t pc;
+    uint32_t tag; /* of the TLB it was found through; 0: empty */
+    uint32_t mode;
+    const uint8_t *host;
+    struct jblock *blk;
+};
+static_assert(sizeof(struct jit_jump) == 32, "probe shifts by 5");

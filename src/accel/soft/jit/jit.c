@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Tier 1's loop: what translated code comes back to when it does not know
+ * where to go on. A block's first executions are tier 0's; then it is
+ * translated, entered, and its exits are linked as they are taken.
+ */
+
+#include "accel/soft/jit/jit.h"
+
+#include <cpuid.h>
+
+#include "accel/soft/interp.h"
+#include "accel/soft/jit/cache.h"
+#include "accel/soft/jit/translate.h"
+#include "accel/soft/mmu.h"
+#include "base/heap.h"
+
+enum { RUNS_IN_TIER_0 = 2, NO_EXIT = 0 };
+
+struct jit {
+    struct jit_jump jumps[1 << JUMP_BITS];
+    struct jit_cache *cache; /* owned */
+    uint32_t epoch;          /* of the cache when jumps was last emptied */
+    uint64_t fallbacks[NUM_A64_OPS + 2];
+    uint32_t runs_in_tier_0; /* of a block, before it is translated */
+    uint64_t entries;        /* into translated code */
+    uint64_t cold;           /* blocks run by tier 0 */
+};
+
+static bool os_saves_ymm(void)
+{
+    unsigned lo, hi;
+
+    __asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
+    return (lo & 6) == 6;
+}
+
+static bool os_saves_zmm(void)
+{
+    unsigned lo, hi;
+
+    __asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
+    return (lo & 0xe6) == 0xe6;
+}
+
+unsigned jit_host_features(void)
+{
+    unsigned a, b, c, d, c1, found = 0;
+
+    if (!__get_cpuid(1, &a, &b, &c1, &d))
+        return 0;
+    if (c1 & bit_SSE4_2)
+        found |= JIT_SSE42;
+    if (__get_cpuid(0x80000001, &a, &b, &c, &d) && c & bit_ABM)
+        found |= JIT_LZCNT;
+    if (!(c1 & bit_OSXSAVE) || !os_saves_ymm() ||
+        !__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & bit_AVX2))
+        return found;
+    found |= JIT_AVX2;
+    if (c1 & bit_FMA)
+        found |= JIT_FMA;
+    if (c1 & bit_AES)
+        found |= JIT_AES;
+    if (c1 & bit_PCLMUL)
+        found |= JIT_PCLMUL;
+    if (b & bit_SHA)
+        found |= JIT_SHA;
+    if (b & bit_AVX512F && b & bit_AVX512VL && b & bit_AVX512BW &&
+        b & bit_AVX512DQ && os_saves_zmm())
+        found |= JIT_AVX512;
+    return found;
+}
+
+bool jit_is_here(void)
+{
+    return true;
+}
+
+struct jit *jit_new(struct cpu *cpu, uint64_t bytes, unsigned features)
+{
+    struct jit *jit = heap_zalloc(sizeof(*jit));
+
+    if (!jit)
+        return NULL;
+    jit->runs_in_tier_0 = RUNS_IN_TIER_0;
+    cpu->fn_table = translate_fn_table();
+    cpu->jumps = jit->jumps;
+    cpu->fallbacks = jit->fallbacks;
+    jit->cache = jit_cache_new(bytes, features);
+    if (!jit->cache) {
+        heap_free(jit);
+        return NULL;
+    }
+    return jit;
+}
+
+void jit_free(struct jit *jit)
+{
+    if (!jit)
+        return;
+    jit_cache_free(jit->cache);
+    heap_free(jit);
+}
+
+void jit_count_insns(struct jit *jit, bool on)
+{
+    jit_cache_count_insns(jit->cache, on);
+}
+
+void jit_set_eager(struct jit *jit, bool on)
+{
+    jit->runs_in_tier_0 = on ? 0 : RUNS_IN_TIER_0;
+}
+
+void jit_flush(struct jit *jit)
+{
+    jit_cache_flush(jit->cache);
+}
+
+static void forget_jumps(struct jit *jit)
+{
+    memset(jit->jumps, 0, sizeof(jit->jumps));
+    jit->epoch = jit_cache_epoch(jit->cache);
+}
+
+/* NULL: tier 0 has run something, or an abort was taken. */
+static struct jblock *find_slow(struct cpu *cpu, struct jit_jump *j)
+{
+    struct jit *jit = cpu->jit;
+    struct block *cold;
+    struct jblock *b;
+    const uint8_t *host;
+    uint32_t gen;
+    gpa_t pa;
+
+    if (!mmu_fetch(cpu, cpu->pc, &pa, &host))
+        return NULL;
+    gen = mmu_code_gen(cpu->vm, pa);
+    b = jit_cache_find(jit->cache, pa, cpu->mode, host, gen);
+    if (!b) {
+        cold = interp_block(cpu, pa, host, gen);
+        if (cold->heat++ < jit->runs_in_tier_0) {
+            interp_run_block(cpu, cold);
+            jit->cold++;
+            return NULL;
+        }
+        b = jit_cache_add(jit->cache, cold, gen);
+        if (jit->epoch != jit_cache_epoch(jit->cache))
+            forget_jumps(jit);
+        if (!b) {
+            interp_run_block(cpu, cold);
+            return NULL;
+        }
+    }
+    *j = (struct jit_jump){.pc = cpu->pc,
+                           .tag = cpu->tlb->tag,
+                           .mode = cpu->mode,
+                           .host = jit_cache_host(jit->cache, b),
+                           .blk = b};
+    return b;
+}
+
+/* Runs translated code from cpu->pc on as long as it finds its way itself.
+   `exit` is the number + 1 of the exit that led here, to be linked. */
+static uint32_t run_translated(struct cpu *cpu, uint32_t exit)
+{
+    struct jit *jit = cpu->jit;
+    struct jit_jump *j = &jit->jumps[cpu->pc >> 2 & ((1 << JUMP_BITS) - 1)];
+    uint32_t epoch = jit->epoch, next;
+    struct jblock *b = j->blk;
+
+    if (j->pc != cpu->pc || j->tag != cpu->tlb->tag || j->mode != cpu->mode)
+        b = find_slow(cpu, j);
+    if (!b)
+        return NO_EXIT;
+    if (exit != NO_EXIT && epoch == jit->epoch)
+        jit_cache_link(jit->cache, exit - 1, b);
+    cpu->page_base = cpu->pc & ~4095ull;
+    jit->entries++;
+    next = jit_cache_enter(jit->cache, cpu, b);
+    if (next != NO_EXIT)
+        cpu->pc = cpu->page_base + jit_cache_exit_target(jit->cache, next - 1);
+    return next;
+}
+
+void jit_run(struct cpu *cpu, uint64_t max_insns)
+{
+    uint32_t exit = NO_EXIT;
+
+    if (max_insns != UINT64_MAX) {
+        interp_run(cpu, max_insns); /* exact counts are tier 0's */
+        return;
+    }
+    for (;;) {
+        if (cpu->attention && !interp_attend(cpu))
+            return;
+        if (cpu->code_changed) {
+            cpu->code_changed = false;
+            jit_cache_check(cpu->jit->cache, cpu->vm);
+        }
+        if (interp_pc_is_bad(cpu)) {
+            exit = NO_EXIT;
+            continue;
+        }
+        if (cpu->mode & MODE_ALWAYS_CHECK) {
+            interp_once(cpu);
+            exit = NO_EXIT;
+            continue;
+        }
+        exit = run_translated(cpu, exit);
+    }
+}
+
+static const struct {
+    const char *name;
+    size_t offset;
+} cache_stats[] = {
+    {"jit_blocks", offsetof(struct jit_cache_stats, blocks)},
+    {"jit_insns", offsetof(struct jit_cache_stats, insns)},
+    {"jit_bytes", offsetof(struct jit_cache_stats, bytes)},
+    {"jit_links", offsetof(struct jit_cache_stats, links)},
+    {"jit_unlinks", offsetof(struct jit_cache_stats, unlinks)},
+    {"jit_flushes", offsetof(struct jit_cache_stats, flushes)},
+    {"jit_revalidated", offsetof(struct jit_cache_stats, revalidated)},
+    {"jit_stale", offsetof(struct jit_cache_stats, stale)},
+};
+
+const char *jit_stat(const struct jit *jit, unsigned index, uint64_t *value)
+{
+    if (index < ARRAY_LEN(cache_stats)) {
+        const char *at = (const char *)jit_cache_stats(jit->cache);
+
+        *value =
+            *(const uint64_t *)(const void *)(at + cache_stats[index].offset);
+        return cache_stats[index].name;
+    }
+    index -= ARRAY_LEN(cache_stats);
+    if (index == 0) {
+        *value = jit->entries;
+        return "jit_entries";
+    }
+    if (index == 1) {
+        *value = jit->cold;
+        return "cold_blocks";
+    }
+    return NULL;
+}
+
+uint64_t jit_fallbacks(const struct jit *jit, unsigned op)
+{
+    return jit->fallbacks[op];
+}

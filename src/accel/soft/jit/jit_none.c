@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Hosts without a translator: tier 0 does it all. */
+
+#include "accel/soft/jit/jit.h"
+
+#include <stddef.h>
+
+unsigned jit_host_features(void)
+{
+    return 0;
+}
+
+bool jit_is_here(void)
+{
+    return false;
+}
+
+struct jit *jit_new(struct cpu *cpu, uint64_t bytes, unsigned features)
+{
+    (void)cpu;
+    (void)bytes;
+    (void)features;
+    return NULL;
+}
+
+void jit_free(struct jit *jit)
+{
+    (void)jit;
+}
+
+void jit_run(struct cpu *cpu, uint64_t max_insns)
+{
+    (void)cpu;
+    (void)max_insns;
+    BUG("there is no translator here");
+}
+
+void jit_flush(struct jit *jit)
+{
+    (void)jit;
+}
+
+void jit_count_insns(struct jit *jit, bool on)
+{
+    (void)jit;
+    (void)on;
+}
+
+void jit_set_eager(struct jit *jit, bool on)
+{
+    (void)jit;
+    (void)on;
+}
+
+uint64_t jit_fallbacks(const struct jit *jit, unsigned op)
+{
+    (void)jit;
+    (void)op;
+    return 0;
+}
+
+const char *jit_stat(const struct jit *jit, unsigned index, uint64_t *value)
+{
+    (void)jit;
+    (void)index;
+    (void)value;
+    return NULL;
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A block: the instructions' code one after the other, then the cold part
+ * (bails, link stubs), then a record for each instruction that tier 0 may have
+ * to execute. Nothing in it is an absolute address, guest's or host's.
+ */
+
+#include "accel/soft/jit/translate.h"
+
+#include <pthread.h>
+
+#include "accel/soft/decode.h"
+
+static jit_emit_fn *emitters[NUM_A64_OPS + 2];
+static exec_fn *executors[NUM_A64_OPS + 2];
+static pthread_once_t tables_once = PTHREAD_ONCE_INIT;
+
+static void add_emitters(const struct jit_emitter *table)
+{
+    for (; table->emit; table++)
+        emitters[table->op] = table->emit;
+}
+
+static void fill_tables(void)
+{
+    for (unsigned n = 0; n < NUM_A64_OPS; n++)
+        executors[n] = a64_rows[n].fn;
+    executors[A64_OP_UNDEFINED] = a64_undefined;
+    executors[A64_OP_FP_TRAP] = a64_fp_trap;
+    add_emitters(jit_int_emitters);
+    add_emitters(jit_branch_emitters);
+    add_emitters(jit_mem_emitters);
+    add_emitters(jit_atomic_emitters);
+    add_emitters(jit_sys_emitters);
+    add_emitters(jit_fp_emitters);
+    add_emitters(jit_simd_emitters);
+}
+
+const void *translate_fn_table(void)
+{
+    pthread_once(&tables_once, fill_tables);
+    return executors;
+}
+
+/* Where each record is wanted: places of `lea rax, [rip + record]`. */
+struct want {
+    uint8_t *place;
+    uint16_t idx;
+};
+
+struct wants {
+    struct want list[2 * BLOCK_MAX_INSNS];
+    unsigned num;
+};
+
+static void want_record(struct tr *t, struct wants *w, unsigned idx)
+{
+    w->list[w->num++] =
+        (struct want){.place = x64_lea_rip(&t->c, RAX), .idx = (uint16_t)idx};
+}
+
+static void call_to(struct tr *t, const uint8_t *target)
+{
+    x64_u8(&t->c, 0xe8);
+    x64_u32(&t->c, 0);
+    x64_patch(t->c.p - 4, target);
+}
+
+/* Tier 0 executes it; what ends a block there goes on through C, because the
+   mode may have changed. */
+static void emit_fallback(struct tr *t, struct wants *w)
+{
+    const struct insn *i = &t->src->insn[t->idx];
+    bool ends = i->op >= NUM_A64_OPS || a64_rows[i->op].flags & A64_END;
+
+    want_record(t, w, t->idx);
+    call_to(t, t->glue->fallback);
+    if (ends) {
+        t_pc_to(t, RAX, t_off(t) + 4);
+        x64_jmp_to(&t->c, t->glue->leave);
+        t->ended = true;
+    }
+}
+
+static void emit_insn(struct tr *t, struct wants *w)
+{
+    const struct insn *i = &t->src->insn[t->idx];
+    unsigned first_bail = t->num_bails;
+    jit_emit_fn *emit = emitters[i->op];
+
+    t->flags_kept = false;
+    if (!emit || !emit(t, i))
+        emit_fallback(t, w);
+    if (!t->flags_kept)
+        t->flags_live = false;
+    for (unsigned n = first_bail; n < t->num_bails; n++)
+        t->bails[n].back = t->c.p;
+}
+
+/* One stub for all bails of an instruction. */
+static void emit_bails(struct tr *t, struct wants *w)
+{
+    unsigned n = 0;
+
+    while (n < t->num_bails) {
+        const struct tr_bail *b = &t->bails[n];
+
+        for (; n < t->num_bails && t->bails[n].idx == b->idx; n++)
+            x64_here(&t->c, t->bails[n].place);
+        want_record(t, w, b->idx);
+        call_to(t, t->glue->miss);
+        x64_jmp_to(&t->c, b->back);
+    }
+}
+
+static void emit_links(struct tr *t)
+{
+    for (unsigned n = 0; n < t->num_exits; n++) {
+        x64_here(&t->c, t->exits[n].place);
+        x64_mov_imm(&t->c, RAX, t->first_exit + n);
+        x64_jmp_to(&t->c, t->glue->link);
+    }
+}
+
+/* Decoded as if alone in its block: blk_pc is then its own address. */
+static void emit_records(struct tr *t, const struct wants *w)
+{
+    while ((uintptr_t)t->c.p & 7)
+        x64_u8(&t->c, 0xcc);
+    for (unsigned n = 0; n < w->num; n++) {
+        unsigned idx = w->list[n].idx;
+        struct insn rec;
+
+        a64_decode(t->src->insn[idx].word, 0, t->mode & MODE_FP, &rec);
+        rec.fn = NULL; /* by op, from the table */
+        rec.off = (uint16_t)(t->start + 4 * idx);
+        x64_here(&t->c, w->list[n].place);
+        memcpy(t->c.p, &rec, sizeof(rec));
+        t->c.p += sizeof(rec);
+    }
+}
+
+void translate_block(struct tr *t)
+{
+    struct wants w = {.num = 0};
+
+    t->entry = t->c.p;
+    if (t->count_insns)
+        x64_alu_mi(&t->c, true, ALU_ADD, RBP, CPU(insns),
+                   (int32_t)t->src->count);
+    for (t->idx = 0; t->idx < t->src->count && !t->ended; t->idx++)
+        emit_insn(t, &w);
+    if (!t->ended) {
+        t->idx--;
+        t_exit_to(t, t_off(t) + 4);
+    }
+    emit_bails(t, &w);
+    emit_links(t);
+    emit_records(t, &w);
+}
