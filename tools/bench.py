@@ -38,7 +38,9 @@ def say(*words):
 
 def arguments():
     p = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    p.add_argument("--rows", help="rows or groups, with commas; * is allowed")
+    p.add_argument("--rows", help="rows or groups, with commas; * is allowed;"
+                   " 'boot' adds the boots, which are otherwise left out then")
+    p.add_argument("--qemu-cpu", help="QEMU's -cpu [the faster of two]")
     p.add_argument("--modes", help="of native,qemu,squib-interp,squib-jit")
     p.add_argument("--repeat", type=int, default=3,
                    help="turns of each mode [%(default)s]")
@@ -57,6 +59,10 @@ def arguments():
     p.add_argument("--out", help="folder for the table, the plots, the JSON")
     p.add_argument("--list", action="store_true", help="list the rows")
     args = p.parse_args()
+    if args.rows:
+        rows = [r for r in args.rows.split(",") if r != "boot"]
+        args.no_boot = args.no_boot or rows == args.rows.split(",")
+        args.rows = ",".join(rows) or "none"
     if args.quick:
         args.repeat = 1
         args.scale = 25
@@ -75,6 +81,8 @@ def list_rows(program):
 def choose_rows(rows, wanted):
     if not wanted:
         return rows
+    if wanted == "none":
+        return []
     patterns = wanted.split(",")
     for pattern in patterns:
         if not any(fnmatch.fnmatch(r[k], pattern) for r in rows
@@ -125,13 +133,25 @@ def describe(args, kernel, rows, modes):
         "command": re.sub(r" --(out|squib|kernel)[ =]\S+", "", command),
         "when": time.strftime("%Y-%m-%d", time.gmtime()),
         "machine": f"{count} CPUs of {cpu}", "cpus": count,
-        "host_kernel": platform.release(), "load": os.getloadavg()[0],
+        "host_kernel": re.match(r"[\d.]*\d", platform.release())[0], "load": os.getloadavg()[0],
         "kernel": os.path.basename(kernel), "mem": GUEST_MEM,
         "scale": args.scale, "repeat": args.repeat, "best": args.best,
         "rounds": args.rounds, "rows": rows,
         "modes": [m.name for m in modes], "samples": {}, "checksums": {},
         "failed": {}, "boot": {}, "peak_kib": {}, "mips": {}, "stats": {},
     }
+
+
+def note_qemu(data, mode, cpu):
+    times = {}
+    if cpu:
+        mode.cpu = cpu
+    else:
+        times = mode.choose_cpu(list(CHOICE_ROWS))
+        say(f"QEMU {mode.version()}: -cpu {mode.cpu} is the faster of " +
+            ", ".join(f"{c} {t / 1e6:.0f} ms" for c, t in times.items()))
+    data["qemu"] = {"version": mode.version(), "cpu": mode.cpu,
+                    "choice_ns": times}
 
 
 def note_rows(data, mode, result):
@@ -178,7 +198,7 @@ def measure(args, data, modes):
     names = [r["name"] for r in data["rows"]]
     guests = [m for m in modes if m.is_guest]
     for turn in range(args.repeat):
-        for mode in modes:
+        for mode in modes if names else ():
             start = time.monotonic()
             note_rows(data, mode, mode.run(names, args.scale,
                                            rounds=args.rounds))
@@ -237,12 +257,7 @@ def main():
     data = describe(args, kernel, rows, modes)
     for mode in modes:
         if mode.name == "qemu":
-            times = mode.choose_cpu(list(CHOICE_ROWS))
-            data["qemu"] = {"version": mode.version(), "cpu": mode.cpu,
-                            "choice_ns": times}
-            say(f"QEMU {mode.version()}: -cpu {mode.cpu} is the faster of "
-                + ", ".join(f"{c} {t / 1e6:.0f} ms"
-                            for c, t in times.items()))
+            note_qemu(data, mode, args.qemu_cpu)
     measure(args, data, modes)
     return 1 if output(args, data) else 0
 

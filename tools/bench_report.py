@@ -111,6 +111,8 @@ class Report:
         return cells + [f"{widest:.0f}", self.note(row)]
 
     def table(self):
+        if not self.rows:
+            return [["row"]]
         return [self.heads()] + [self.cells(r["name"], r["group"])
                                  for r in self.rows]
 
@@ -247,9 +249,11 @@ def readme(report):
     data = report.data
     qemu, slower = "QEMU is not installed here.", ""
     if "qemu" in data["modes"]:
+        which = (", the faster of its two fair CPUs"
+                 if data["qemu"]["choice_ns"] else "")
         qemu = (f"QEMU is {data['qemu']['version']} with `-accel "
                 f"tcg,thread=multi,tb-size=512 -M virt,gic-version=3 -cpu "
-                f"{data['qemu']['cpu']}`, the faster of its two fair CPUs.")
+                f"{data['qemu']['cpu']}`{which}.")
     if report.slower():
         slower = (f"\n{report.squibs[-1]} is slower than QEMU on: "
                   f"{', '.join(report.slower())}.\n")

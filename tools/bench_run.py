@@ -251,7 +251,7 @@ class Qemu(Guest):
     def version():
         out = subprocess.run([QEMU, "--version"], capture_output=True,
                              text=True, check=True).stdout
-        return out.splitlines()[0].replace("QEMU emulator version ", "")
+        return re.search(r"version (\S+)", out)[1]
 
 
 class Squib(Guest):
