@@ -9,6 +9,7 @@
 
 #include <cpuid.h>
 
+#include "accel/soft/fpsr.h"
 #include "accel/soft/interp.h"
 #include "accel/soft/jit/cache.h"
 #include "accel/soft/jit/translate.h"
@@ -18,7 +19,10 @@
 enum { RUNS_IN_TIER_0 = 2, NO_EXIT = 0 };
 
 struct jit {
-    struct jit_jump jumps[1 << JUMP_BITS];
+    /* By whether FPCR is plain, as the probe does not look at the mode. What
+       else of the mode can change under one TLB empties them. */
+    struct jit_jump jumps[2][1 << JUMP_BITS];
+    uint32_t mode;           /* that cpu->jumps is for */
     struct jit_cache *cache; /* owned */
     uint32_t epoch;          /* of the cache when jumps was last emptied */
     uint64_t fallbacks[NUM_A64_OPS + 2];
@@ -84,7 +88,7 @@ struct jit *jit_new(struct cpu *cpu, uint64_t bytes, unsigned features)
         return NULL;
     jit->runs_in_tier_0 = RUNS_IN_TIER_0;
     cpu->fn_table = translate_fn_table();
-    cpu->jumps = jit->jumps;
+    cpu->jumps = jit->jumps[0];
     cpu->fallbacks = jit->fallbacks;
     jit->cache = jit_cache_new(bytes, features);
     if (!jit->cache) {
@@ -162,13 +166,28 @@ static struct jblock *find_slow(struct cpu *cpu, struct jit_jump *j)
 
 /* Runs translated code from cpu->pc on as long as it finds its way itself.
    `exit` is the number + 1 of the exit that led here, to be linked. */
+static void follow_mode(struct cpu *cpu)
+{
+    struct jit *jit = cpu->jit;
+
+    if ((cpu->mode ^ jit->mode) & MODE_FP)
+        forget_jumps(jit);
+    cpu->jumps = jit->jumps[!!(cpu->mode & MODE_FP_PLAIN)];
+    jit->mode = cpu->mode;
+}
+
 static uint32_t run_translated(struct cpu *cpu, uint32_t exit)
 {
     struct jit *jit = cpu->jit;
-    struct jit_jump *j = &jit->jumps[cpu->pc >> 2 & ((1 << JUMP_BITS) - 1)];
+    unsigned slot = cpu->pc >> 2 & ((1 << JUMP_BITS) - 1);
     uint32_t epoch = jit->epoch, next;
-    struct jblock *b = j->blk;
+    struct jit_jump *j;
+    struct jblock *b;
 
+    if (cpu->mode != jit->mode)
+        follow_mode(cpu);
+    j = &jit->jumps[!!(cpu->mode & MODE_FP_PLAIN)][slot];
+    b = j->blk;
     if (j->pc != cpu->pc || j->tag != cpu->tlb->tag || j->mode != cpu->mode)
         b = find_slow(cpu, j);
     if (!b)
@@ -183,14 +202,10 @@ static uint32_t run_translated(struct cpu *cpu, uint32_t exit)
     return next;
 }
 
-void jit_run(struct cpu *cpu, uint64_t max_insns)
+static void run_until_wanted(struct cpu *cpu)
 {
     uint32_t exit = NO_EXIT;
 
-    if (max_insns != UINT64_MAX) {
-        interp_run(cpu, max_insns); /* exact counts are tier 0's */
-        return;
-    }
     for (;;) {
         if (cpu->attention && !interp_attend(cpu))
             return;
@@ -209,6 +224,17 @@ void jit_run(struct cpu *cpu, uint64_t max_insns)
         }
         exit = run_translated(cpu, exit);
     }
+}
+
+void jit_run(struct cpu *cpu, uint64_t max_insns)
+{
+    if (max_insns != UINT64_MAX) {
+        interp_run(cpu, max_insns); /* exact counts are tier 0's */
+        return;
+    }
+    fpsr_enter();
+    run_until_wanted(cpu);
+    fpsr_gather(cpu);
 }
 
 static const struct {

@@ -90,6 +90,7 @@ extern const struct jit_emitter jit_mem_emitters[];
 extern const struct jit_emitter jit_atomic_emitters[];
 extern const struct jit_emitter jit_sys_emitters[];
 extern const struct jit_emitter jit_fp_emitters[];
+extern const struct jit_emitter jit_fp_vec_emitters[];
 extern const struct jit_emitter jit_simd_emitters[];
 
 /* Displacement from rbp of a member of struct cpu. */

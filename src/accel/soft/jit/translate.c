@@ -33,6 +33,7 @@ static void fill_tables(void)
     add_emitters(jit_atomic_emitters);
     add_emitters(jit_sys_emitters);
     add_emitters(jit_fp_emitters);
+    add_emitters(jit_fp_vec_emitters);
     add_emitters(jit_simd_emitters);
 }
 
