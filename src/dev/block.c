@@ -123,8 +123,10 @@ static void take_data_out(struct request *r)
     uint64_t skip = sizeof(struct header);
     unsigned n = 0;
 
-    while (n < c->num_out && skip >= c->iov[n].iov_len)
-        skip -= c->iov[n++].iov_len;
+    while (n < c->num_out && skip >= c->iov[n].iov_len) {
+        skip -= c->iov[n].iov_len;
+        c->iov[n++].iov_len = 0;
+    }
     if (n < c->num_out) {
         c->iov[n].iov_base = (uint8_t *)c->iov[n].iov_base + skip;
         c->iov[n].iov_len -= skip;
