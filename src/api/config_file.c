@@ -9,140 +9,124 @@
 #include <unistd.h>
 
 #include "api/apply.h"
+#include "api/device_schemas.h"
 #include "api/json_lex.h"
+#include "api/jvalue.h"
+#include "api/logger.h"
+#include "api/resources.h"
+#include "base/heap.h"
 #include "base/macros.h"
 
-/* The whole file. What squib cannot do yet is kept as text: asking for it is
-   an error, an empty list or null is not. */
+/* The whole file. */
 struct document {
     struct json_list drives;
     struct boot_source boot_source;
     struct json_span cpu_config;
     struct logger_config logger;
     struct machine_config machine_config;
-    struct json_span balloon;
-    struct json_span metrics;
-    struct json_span mmds_config;
-    struct json_list net;
-    struct json_span vsock;
-    struct json_span entropy;
-    struct json_list pmem;
-    struct json_span memory_hotplug;
+    struct balloon_config balloon;
+    struct metrics_config metrics;
+    struct mmds_config mmds;
+    struct json_list nets;
+    struct vsock_config vsock;
+    struct entropy_config entropy;
+    struct json_list pmems;
+    struct memory_hotplug_config memory_hotplug;
     struct squib_config squib;
     uint64_t given;
 };
 
-static const struct json_field any_element = {"", JSON_ANY, .offset = 0};
+static const struct json_field drive_element = {"", JSON_OBJECT,
+                                                .object = &drive_schema};
+static const struct json_field net_element = {"", JSON_OBJECT,
+                                              .object = &net_schema};
+static const struct json_field pmem_element = {"", JSON_OBJECT,
+                                               .object = &pmem_schema};
 
 /* clang-format off */
-static const struct json_field document_fields[] = {
 #define AT(member) .offset = offsetof(struct document, member)
-    {"balloon", JSON_ANY, JSON_NULLABLE, AT(balloon)},
-    {"drives", JSON_LIST, JSON_REQUIRED, AT(drives), .element = &any_element},
+#define OBJECT(name, member, schema) \
+    {name, JSON_OBJECT, JSON_NULLABLE, AT(member), .object = &(schema)}
+static const struct json_field document_fields[] = {
+    OBJECT("balloon", balloon, balloon_schema),
+    {"drives", JSON_LIST, JSON_REQUIRED, AT(drives),
+     .element = &drive_element},
     {"boot-source", JSON_OBJECT, JSON_REQUIRED, AT(boot_source),
      .object = &boot_source_schema},
     {"cpu-config", JSON_ANY, JSON_NULLABLE, AT(cpu_config)},
-    {"logger", JSON_OBJECT, JSON_NULLABLE, AT(logger),
-     .object = &logger_config_schema},
-    {"machine-config", JSON_OBJECT, JSON_NULLABLE, AT(machine_config),
-     .object = &machine_config_schema},
-    {"metrics", JSON_ANY, JSON_NULLABLE, AT(metrics)},
-    {"mmds-config", JSON_ANY, JSON_NULLABLE, AT(mmds_config)},
-    {"network-interfaces", JSON_LIST, 0, AT(net), .element = &any_element},
-    {"vsock", JSON_ANY, JSON_NULLABLE, AT(vsock)},
-    {"entropy", JSON_ANY, JSON_NULLABLE, AT(entropy)},
-    {"pmem", JSON_LIST, 0, AT(pmem), .element = &any_element},
-    {"memory-hotplug", JSON_ANY, JSON_NULLABLE, AT(memory_hotplug)},
-    {"squib", JSON_OBJECT, JSON_NULLABLE, AT(squib),
-     .object = &squib_config_schema},
-#undef AT
+    OBJECT("logger", logger, logger_config_schema),
+    OBJECT("machine-config", machine_config, machine_config_schema),
+    OBJECT("metrics", metrics, metrics_config_schema),
+    OBJECT("mmds-config", mmds, mmds_config_schema),
+    {"network-interfaces", JSON_LIST, 0, AT(nets), .element = &net_element},
+    OBJECT("vsock", vsock, vsock_schema),
+    OBJECT("entropy", entropy, entropy_schema),
+    {"pmem", JSON_LIST, 0, AT(pmems), .element = &pmem_element},
+    OBJECT("memory-hotplug", memory_hotplug, memory_hotplug_schema),
+    OBJECT("squib", squib, squib_config_schema),
 };
+#undef OBJECT
+#undef AT
 
 static const struct json_schema document_schema = {
     JSON_SCHEMA(struct document, "VmmConfig", document_fields),
     .tolerant = true};
 /* clang-format on */
 
-/* The first feature, in the order Firecracker applies them, that the document
-   uses and squib does not have yet. */
-static const char *find_missing(const struct document *doc)
-{
-    const struct {
-        bool used;
-        const char *name;
-    } features[] = {
-        {doc->metrics.len, "metrics"},
-        {doc->cpu_config.len, "cpu-config"},
-        {doc->drives.count, "drives"},
-        {doc->net.count, "network-interfaces"},
-        {doc->vsock.len, "vsock"},
-        {doc->balloon.len, "balloon"},
-        {doc->mmds_config.len, "mmds-config"},
-        {doc->entropy.len, "entropy"},
-        {doc->pmem.count, "pmem"},
-        {doc->memory_hotplug.len, "memory-hotplug"},
-    };
+struct config_file {
+    struct buf text; /* what spans point into */
+    struct document doc;
+};
 
-    for (size_t n = 0; n < ARRAY_LEN(features); n++)
-        if (features[n].used)
-            return features[n].name;
+static bool was_given(const struct config_file *file, size_t offset)
+{
+    return json_given(&document_schema, &file->doc, offset);
+}
+#define GIVEN(member) was_given(file, offsetof(struct document, member))
+
+struct config_file *config_file_parse(const char *text, size_t len,
+                                      struct err *e)
+{
+    struct config_file *file = heap_zalloc(sizeof(*file));
+    int rc;
+
+    if (!file || buf_put(&file->text, text, len) < 0) {
+        err_set(e, -ENOMEM, "out of memory");
+        heap_free(file);
+        return NULL;
+    }
+    rc =
+        json_parse(buf_text(&file->text), len, &document_schema, &file->doc, e);
+    if (rc == 0)
+        return file;
+    err_prefix(e, "Configuration for VMM from one single json failed: "
+                  "Invalid JSON");
+    buf_release(&file->text);
+    heap_free(file);
     return NULL;
 }
 
-static bool was_given(const struct document *doc, size_t offset)
+void config_file_free(struct config_file *file)
 {
-    return json_given(&document_schema, doc, offset);
-}
-
-int config_file_parse(const char *text, size_t len, struct config_file *file,
-                      struct err *e)
-{
-    struct document doc;
-    int rc = json_parse(text, len, &document_schema, &doc, e);
-
-    *file = (struct config_file){0};
-    if (rc < 0) {
-        err_prefix(e, "Configuration for VMM from one single json failed: "
-                      "Invalid JSON");
-        return rc;
-    }
-    file->missing = find_missing(&doc);
-    file->has_logger = was_given(&doc, offsetof(struct document, logger));
-    file->has_machine_config =
-        was_given(&doc, offsetof(struct document, machine_config));
-
-    /* The strings change their owner: what was moved is gone from doc. */
-    file->boot_source = doc.boot_source;
-    file->machine_config = doc.machine_config;
-    file->logger = doc.logger;
-    file->squib = doc.squib;
-    memset(&doc.boot_source, 0, sizeof(doc.boot_source));
-    memset(&doc.machine_config, 0, sizeof(doc.machine_config));
-    memset(&doc.logger, 0, sizeof(doc.logger));
-    memset(&doc.squib, 0, sizeof(doc.squib));
-    json_free(&document_schema, &doc);
-    return 0;
-}
-
-void config_file_release(struct config_file *file)
-{
-    json_free(&boot_source_schema, &file->boot_source);
-    json_free(&machine_config_schema, &file->machine_config);
-    json_free(&logger_config_schema, &file->logger);
-    json_free(&squib_config_schema, &file->squib);
+    if (!file)
+        return;
+    json_free(&document_schema, &file->doc);
+    buf_release(&file->text);
+    heap_free(file);
 }
 
 /* ---- the file itself ---- */
 
-static int read_error(struct err *e, int rc, const char *path)
+static int read_error(struct err *e, int rc, const char *what, const char *path)
 {
     return err_set(e, rc,
-                   "Unable to open or read from the configuration file: "
+                   "Unable to open or read from the %s file: "
                    "%s (os error %d): %.200s",
-                   strerror(-rc), -rc, path);
+                   what, strerror(-rc), -rc, path);
 }
 
-static int read_all(int fd, const char *path, struct buf *text, struct err *e)
+static int read_all(int fd, const char *what, const char *path,
+                    struct buf *text, struct err *e)
 {
     char chunk[16384];
 
@@ -152,70 +136,166 @@ static int read_all(int fd, const char *path, struct buf *text, struct err *e)
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return read_error(e, -errno, path);
+            return read_error(e, -errno, what, path);
         if (n == 0)
             return 0;
         if (buf_put(text, chunk, (size_t)n) < 0)
-            return read_error(e, -ENOMEM, path);
+            return read_error(e, -ENOMEM, what, path);
         if (text->len > CONFIG_FILE_MAX)
             return err_set(e, -EFBIG,
-                           "Unable to open or read from the configuration "
-                           "file: more than %d MiB, is this the right file? "
-                           "%.200s",
-                           CONFIG_FILE_MAX >> 20, path);
+                           "Unable to open or read from the %s file: more "
+                           "than %d MiB, is this the right file? %.200s",
+                           what, CONFIG_FILE_MAX >> 20, path);
     }
 }
 
-int config_file_read(const char *path, struct buf *text, struct err *e)
+int config_file_read_as(const char *path, const char *what, struct buf *text,
+                        struct err *e)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC), rc;
 
     if (fd < 0)
-        return read_error(e, -errno, path);
-    rc = read_all(fd, path, text, e);
+        return read_error(e, -errno, what, path);
+    rc = read_all(fd, what, path, text, e);
     close(fd);
     if (rc == 0 && !json_is_utf8(text->data, text->len))
         rc = err_set(e, -EILSEQ,
-                     "Unable to open or read from the configuration file: "
-                     "stream did not contain valid UTF-8: %.200s",
-                     path);
+                     "Unable to open or read from the %s file: stream did not "
+                     "contain valid UTF-8: %.200s",
+                     what, path);
     return rc;
+}
+
+int config_file_read(const char *path, struct buf *text, struct err *e)
+{
+    return config_file_read_as(path, "configuration", text, e);
 }
 
 /* ---- into the configuration ---- */
 
-static int apply(const struct config_file *file, struct vm_config *cfg,
-                 struct err *e)
+static int prefixed(int rc, const char *prefix, struct err *e)
+{
+    if (rc < 0)
+        err_prefix(e, "%s", prefix);
+    return rc;
+}
+
+/* The object itself, or a string with the path of a file that holds it. */
+static int apply_cpu_config(const struct json_span *given,
+                            struct vm_config *cfg, struct err *e)
+{
+    struct jvalue value;
+    struct buf text = {0};
+    struct cpu_config cpu;
+    int rc = jvalue_parse(&value, given->at, given->len, e);
+
+    if (rc < 0)
+        return rc;
+    if (value.kind == JV_STRING)
+        rc = config_file_read_as(buf_text(&value.text), "CPU template", &text,
+                                 e);
+    else
+        jvalue_write(&text, &value);
+    if (rc == 0)
+        rc = json_parse(buf_text(&text), text.len, &cpu_config_schema, &cpu, e);
+    if (rc == 0) {
+        cfg->has_custom_template =
+            cpu.capabilities.count || cpu.features.count || cpu.registers.count;
+        json_free(&cpu_config_schema, &cpu);
+    }
+    buf_release(&text);
+    jvalue_release(&value);
+    return rc;
+}
+
+static int apply_process(struct config_file *file, const char *id,
+                         struct err *e)
 {
     int rc = 0;
 
-    if (file->has_machine_config) {
-        rc = machine_config_apply(&file->machine_config, cfg, e);
-        if (rc < 0)
-            return err_prefix(e, "VM config error"), rc;
-    }
-    rc = boot_source_apply(&file->boot_source, cfg, e);
-    if (rc < 0)
-        return err_prefix(e, "Boot source error"), rc;
-    if (file->squib.accel && vm_config_set(&cfg->accel, file->squib.accel) < 0)
-        return err_set(e, -ENOMEM, "out of memory");
-    if (file->missing)
-        return err_set(e, -ENOTSUP,
-                       "squib does not have `%s` yet: take it out of the file"
-                       "%s",
-                       file->missing,
-                       strcmp(file->missing, "drives") == 0
-                           ? " (\"drives\": []) and use an initrd"
-                           : "");
-    return 0;
+    if (GIVEN(logger))
+        rc = prefixed(logger_apply(&file->doc.logger, e), "Logger error", e);
+    if (rc == 0 && GIVEN(metrics))
+        rc = prefixed(metrics_apply(&file->doc.metrics, id, e), "Metrics error",
+                      e);
+    return rc;
 }
 
-int config_file_apply(const struct config_file *file, struct vm_config *cfg,
-                      struct err *e)
+static int apply_machine(struct config_file *file, struct vm_config *cfg,
+                         struct err *e)
 {
-    int rc = apply(file, cfg, e);
+    struct document *doc = &file->doc;
+    int rc = 0;
 
-    if (rc < 0)
-        err_prefix(e, "Configuration for VMM from one single json failed");
+    if (GIVEN(machine_config))
+        rc = prefixed(machine_config_apply(&doc->machine_config, cfg, e),
+                      "VM config error", e);
+    if (rc == 0 && GIVEN(cpu_config))
+        rc = prefixed(apply_cpu_config(&doc->cpu_config, cfg, e),
+                      "CPU config error", e);
+    if (rc == 0)
+        rc = prefixed(boot_source_apply(&doc->boot_source, cfg, e),
+                      "Boot source error", e);
+    if (rc == 0 && doc->squib.accel &&
+        vm_config_set(&cfg->accel, doc->squib.accel) < 0)
+        rc = err_set(e, -ENOMEM, "out of memory");
     return rc;
+}
+
+static int apply_lists(struct document *doc, struct vm_devices *d,
+                       struct err *e)
+{
+    struct drive_config *drives = doc->drives.items;
+    struct net_config *nets = doc->nets.items;
+    int rc = 0;
+
+    for (size_t n = 0; rc == 0 && n < doc->drives.count; n++)
+        rc = prefixed(devices_put_drive(d, &drives[n], e), "Block device error",
+                      e);
+    for (size_t n = 0; rc == 0 && n < doc->nets.count; n++)
+        rc = prefixed(devices_put_net(d, &nets[n], e), "Network device error",
+                      e);
+    return rc;
+}
+
+static int apply_devices(struct config_file *file, struct vm_config *cfg,
+                         struct err *e)
+{
+    struct document *doc = &file->doc;
+    struct vm_devices *d = &cfg->devices;
+    struct pmem_config *pmems = doc->pmems.items;
+    int rc = apply_lists(doc, d, e);
+
+    if (rc == 0 && GIVEN(vsock))
+        rc = prefixed(devices_put_vsock(d, &doc->vsock, e),
+                      "Vsock device error", e);
+    if (rc == 0 && GIVEN(balloon))
+        rc = prefixed(
+            devices_put_balloon(d, &doc->balloon, cfg->mem_size_mib, e),
+            "Balloon device error", e);
+    if (rc == 0 && GIVEN(mmds))
+        rc = prefixed(devices_put_mmds(d, &doc->mmds, e), "MMDS config error",
+                      e);
+    if (rc == 0 && GIVEN(entropy))
+        rc = prefixed(devices_put_entropy(d, &doc->entropy, e),
+                      "Entropy device error", e);
+    for (size_t n = 0; rc == 0 && n < doc->pmems.count; n++)
+        rc =
+            prefixed(devices_put_pmem(d, &pmems[n], e), "Pmem device error", e);
+    if (rc == 0 && GIVEN(memory_hotplug))
+        rc = prefixed(devices_put_memory_hotplug(d, &doc->memory_hotplug, e),
+                      "Memory hotplug config error", e);
+    return rc;
+}
+
+int config_file_apply(struct config_file *file, struct vm_config *cfg,
+                      const char *id, struct err *e)
+{
+    int rc = apply_process(file, id, e);
+
+    if (rc == 0)
+        rc = apply_machine(file, cfg, e);
+    if (rc == 0)
+        rc = apply_devices(file, cfg, e);
+    return prefixed(rc, "Configuration for VMM from one single json failed", e);
 }

@@ -28,21 +28,30 @@ static const char *const huge_page_names[] = {
     [HUGE_NONE] = "None", [HUGE_TRANSPARENT] = "Transparent",
     [HUGE_2M] = "2M", NULL};
 
-static const struct json_field machine_config_fields[] = {
+/* What `huge_pages` is in the objects of PUT and GET is an Option in PATCH. */
 #define AT(member) .offset = offsetof(struct machine_config, member)
-    {"vcpu_count", JSON_U8, JSON_REQUIRED, AT(vcpu_count)},
-    {"mem_size_mib", JSON_USIZE, JSON_REQUIRED, AT(mem_size_mib)},
-    {"smt", JSON_BOOL, 0, AT(smt)},
-    {"cpu_template", JSON_ENUM, JSON_NULLABLE | JSON_OMIT, AT(cpu_template),
-     .variants = cpu_templates, .value = CPU_TEMPLATE_NONE},
-    {"track_dirty_pages", JSON_BOOL, 0, AT(track_dirty_pages)},
-    {"huge_pages", JSON_ENUM, 0, AT(huge_pages),
-     .variants = huge_page_names, .value = HUGE_NONE},
+#define MACHINE_FIELDS(required, optional)                                  \
+    {"vcpu_count", JSON_U8, required, AT(vcpu_count)},                       \
+    {"mem_size_mib", JSON_USIZE, required, AT(mem_size_mib)},                \
+    {"smt", JSON_BOOL, optional, AT(smt)},                                   \
+    {"cpu_template", JSON_ENUM, JSON_NULLABLE | JSON_OMIT, AT(cpu_template), \
+     .variants = cpu_templates, .value = CPU_TEMPLATE_NONE},                 \
+    {"track_dirty_pages", JSON_BOOL, optional, AT(track_dirty_pages)},       \
+    {"huge_pages", JSON_ENUM, optional, AT(huge_pages),                      \
+     .variants = huge_page_names, .value = HUGE_NONE}
+
+static const struct json_field machine_config_fields[] = {
+    MACHINE_FIELDS(JSON_REQUIRED, 0)};
+static const struct json_field machine_update_fields[] = {
+    MACHINE_FIELDS(JSON_NULLABLE, JSON_NULLABLE)};
+#undef MACHINE_FIELDS
 #undef AT
-};
 
 const struct json_schema machine_config_schema = {
     JSON_SCHEMA(struct machine_config, "MachineConfig", machine_config_fields)};
+const struct json_schema machine_update_schema = {
+    JSON_SCHEMA(struct machine_config, "MachineConfigUpdate",
+                machine_update_fields)};
 
 static const struct json_field logger_config_fields[] = {
 #define AT(member) .offset = offsetof(struct logger_config, member)

@@ -32,6 +32,9 @@ struct machine_config {
 };
 extern const struct json_schema machine_config_schema;
 
+/* The same for PATCH: all of it may be left out. */
+extern const struct json_schema machine_update_schema;
+
 struct logger_config {
     char *log_path;
     uint32_t level; /* enum log_level */

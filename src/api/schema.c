@@ -36,6 +36,17 @@ bool json_given(const struct json_schema *schema, const void *obj,
     return false;
 }
 
+void json_set_given(const struct json_schema *schema, void *obj, size_t offset,
+                    bool given)
+{
+    uint64_t *mask = given_mask(schema, obj);
+
+    for (size_t n = 0; n < schema->num_fields; n++) {
+        if (schema->fields[n].offset == offset)
+            *mask = (*mask & ~(1ull << n)) | (uint64_t)given << n;
+    }
+}
+
 /* ---- scalars in and out of a struct ---- */
 
 static size_t kind_size(const struct json_field *f)
@@ -61,6 +72,7 @@ static size_t kind_size(const struct json_field *f)
         return f->object->size;
     case JSON_LIST:
         return sizeof(struct json_list);
+    case JSON_TEXTS:
     case JSON_ANY:
     case JSON_RAW:
         return sizeof(struct json_span);
@@ -188,11 +200,15 @@ static bool word_is(const struct json_reader *r, const char *s)
 static int decode_string(struct json_reader *r, const struct json_field *f,
                          void *at)
 {
-    int rc = json_string(r, f->kind == JSON_PATH ? "path string" : "a string");
+    const char *what = f->kind == JSON_PATH ? "path string" : "a string";
+    int rc = json_string(r, f->what ? f->what : what);
+    struct err why;
     char *copy;
 
     if (rc < 0)
         return rc;
+    if (f->accepts && !f->accepts(r->word.data, &why))
+        return json_fail_later(r, "%s", why.text);
     if (memchr(r->word.data, 0, r->word.len))
         return json_fail(r, "NUL character in the value of `%s`", f->name);
     copy = heap_strdup(r->word.data);
@@ -215,7 +231,7 @@ static int variant_name(struct json_reader *r, const struct json_field *f,
             return 0;
         }
     }
-    return unknown_variant(r, f->variants);
+    return unknown_variant(r, f->listed ? f->listed : f->variants);
 }
 
 /* serde also takes {"Variant": null}. */
@@ -322,6 +338,38 @@ static int decode_list(struct json_reader *r, const struct json_field *f,
     return json_leave_array(r, decode_elements(r, f, list));
 }
 
+static int decode_pairs(struct json_reader *r)
+{
+    bool first = true;
+    int rc;
+
+    while ((rc = json_next_key(r, &first)) > 0) {
+        rc = json_colon(r);
+        if (rc == 0)
+            rc = json_string(r, "a string");
+        if (rc < 0)
+            return rc;
+    }
+    return rc;
+}
+
+static int decode_texts(struct json_reader *r, struct json_span *span)
+{
+    int c = json_peek(r), rc;
+
+    if (c < 0)
+        return json_fail_peek(r, "EOF while parsing a value");
+    if (c != '{')
+        return json_wrong_type(r, "a map");
+    span->at = r->text + r->pos;
+    rc = json_enter(r);
+    if (rc < 0)
+        return rc;
+    rc = json_leave_object(r, decode_pairs(r));
+    span->len = (size_t)(r->text + r->pos - span->at);
+    return rc;
+}
+
 static int decode_value(struct json_reader *r, const struct json_field *f,
                         void *at)
 {
@@ -356,6 +404,8 @@ static int decode_value(struct json_reader *r, const struct json_field *f,
         return json_decode(r, f->object, at);
     case JSON_LIST:
         return decode_list(r, f, at);
+    case JSON_TEXTS:
+        return decode_texts(r, at);
     case JSON_ANY:
         return json_any(r, at);
     case JSON_RAW:
@@ -549,6 +599,7 @@ static void write_value(struct buf *b, const struct json_field *f,
     case JSON_LIST:
         write_list(b, f, at);
         break;
+    case JSON_TEXTS:
     case JSON_ANY:
     case JSON_RAW:
         span = at;

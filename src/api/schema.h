@@ -29,6 +29,7 @@ enum json_kind {
     JSON_WORD,   /* uint32_t, by `word` */
     JSON_OBJECT, /* a struct, by `object` */
     JSON_LIST,   /* struct json_list, its elements by `element` */
+    JSON_TEXTS,  /* struct json_span: an object whose values are strings */
     JSON_ANY,    /* struct json_span */
     JSON_RAW,    /* struct json_span, hardly checked */
 };
@@ -51,13 +52,17 @@ struct json_field {
     enum json_kind kind;
     unsigned flags;
     size_t offset;
-    uint64_t value;                   /* default of numbers and enums */
-    const char *const *variants;      /* JSON_ENUM: NULL at the end */
+    uint64_t value;              /* default of numbers and enums */
+    const char *const *variants; /* JSON_ENUM: NULL at the end */
+    const char *const *listed;   /* or NULL: their order in texts, if another */
     const struct json_schema *object; /* JSON_OBJECT */
     const struct json_field *element; /* JSON_LIST; its offset is 0 */
     /* JSON_WORD: the meaning of a text, or false: `complaint` is the text. */
     bool (*word)(const char *text, uint32_t *out);
     const char *complaint;
+    /* JSON_STRING: whether it is fine, else the sentence in *e. */
+    bool (*accepts)(const char *text, struct err *e);
+    const char *what; /* JSON_STRING: what is expected, not "a string" */
 };
 
 /* At most 64 fields. */
@@ -89,6 +94,10 @@ void json_free(const struct json_schema *schema, void *obj);
 /* Was this field, a member's offset, given? */
 bool json_given(const struct json_schema *schema, const void *obj,
                 size_t offset);
+
+/* Sets or clears that. */
+void json_set_given(const struct json_schema *schema, void *obj, size_t offset,
+                    bool given);
 
 /* Appends the object, compact. */
 void json_write(struct buf *b, const struct json_schema *schema,

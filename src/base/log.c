@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -18,8 +19,10 @@
 
 enum { LIMIT_LINES = 10, LIMIT_S = 5, LINE_MAX_BYTES = 2048 };
 
+static pthread_mutex_t sink_lock = PTHREAD_MUTEX_INITIALIZER;
+static char sink_id[65] = "anonymous-instance", sink_module[256];
 static struct log_config sink = {
-    .id = "anonymous-instance", .fd = -1, .level = LOG_INFO};
+    .id = sink_id, .fd = -1, .level = LOG_INFO}; /* under sink_lock */
 static atomic_uint_least64_t missed;
 static _Thread_local char thread_name[16] = "main";
 
@@ -28,9 +31,53 @@ static const char *const level_names[] = {
     [LOG_INFO] = "INFO", [LOG_DEBUG] = "DEBUG", [LOG_TRACE] = "TRACE",
 };
 
+/* A signal may hit a thread that holds the lock, and its handler logs, too: who
+   does not get the lock in a while goes on without. */
+static bool lock_sink(void)
+{
+    for (int n = 0; n < 1000; n++) {
+        if (pthread_mutex_trylock(&sink_lock) == 0)
+            return true;
+        sched_yield();
+    }
+    return false;
+}
+
+static void unlock_sink(bool locked)
+{
+    if (locked)
+        pthread_mutex_unlock(&sink_lock);
+}
+
 void log_configure(const struct log_config *cfg)
 {
-    sink = *cfg;
+    bool locked = lock_sink();
+    struct log_config next = *cfg;
+
+    if (cfg->id != sink_id)
+        snprintf(sink_id, sizeof(sink_id), "%s", cfg->id);
+    if (cfg->module && cfg->module != sink_module)
+        snprintf(sink_module, sizeof(sink_module), "%s", cfg->module);
+    next.id = sink_id;
+    next.module = cfg->module ? sink_module : NULL;
+    sink = next;
+    unlock_sink(locked);
+}
+
+void log_current(struct log_config *cfg)
+{
+    bool locked = lock_sink();
+
+    *cfg = sink;
+    unlock_sink(locked);
+}
+
+bool log_enabled(enum log_level level)
+{
+    struct log_config cfg;
+
+    log_current(&cfg);
+    return cfg.fd >= 0 && level <= cfg.level;
 }
 
 int log_open(const char *path, struct err *e)
@@ -85,8 +132,8 @@ void log_thread_name(const char *name)
 #endif
 }
 
-static int put_head(char *buf, size_t size, enum log_level level,
-                    const char *file, int line)
+static int put_head(const struct log_config *cfg, char *buf, size_t size,
+                    enum log_level level, const char *file, int line)
 {
     struct timespec now;
     struct tm tm;
@@ -95,24 +142,24 @@ static int put_head(char *buf, size_t size, enum log_level level,
     clock_gettime(CLOCK_REALTIME, &now);
     localtime_r(&now.tv_sec, &tm);
     strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", &tm);
-    if (sink.show_origin)
+    if (cfg->show_origin)
         snprintf(origin, sizeof(origin), ":src/%.40s:%d", below_src(file),
                  line);
     return snprintf(buf, size, "%s.%09ld [%s:%s%s%s%s] ", when, now.tv_nsec,
-                    sink.id, thread_name, sink.show_level ? ":" : "",
-                    sink.show_level ? level_names[level] : "", origin);
+                    cfg->id, thread_name, cfg->show_level ? ":" : "",
+                    cfg->show_level ? level_names[level] : "", origin);
 }
 
 /* A full or dead sink loses the line, never stops the guest: a pipe that polls
    writable has room for any line (PIPE_BUF), and one without a reader is not
    written to, so that no SIGPIPE comes of it. */
-static void put_line(const char *line, size_t len)
+static void put_line(int fd, const char *line, size_t len)
 {
-    struct pollfd sink_fd = {.fd = sink.fd, .events = POLLOUT};
+    struct pollfd sink_fd = {.fd = fd, .events = POLLOUT};
 
     static_assert(LINE_MAX_BYTES <= 4096, "a line is written whole");
     if (poll(&sink_fd, 1, 0) != 1 || (sink_fd.revents & (POLLERR | POLLNVAL)) ||
-        write(sink.fd, line, len) < 0)
+        write(fd, line, len) < 0)
         atomic_fetch_add_explicit(&missed, 1, memory_order_relaxed);
 }
 
@@ -120,21 +167,23 @@ void log_at(enum log_level level, const char *file, int line, const char *fmt,
             ...)
 {
     char buf[LINE_MAX_BYTES];
+    struct log_config cfg;
     va_list ap;
     size_t len;
     int n;
 
-    if (sink.fd < 0 || level > sink.level ||
-        (sink.module && !module_matches(sink.module, below_src(file))))
+    log_current(&cfg);
+    if (cfg.fd < 0 || level > cfg.level ||
+        (cfg.module && !module_matches(cfg.module, below_src(file))))
         return;
-    n = put_head(buf, sizeof(buf), level, file, line);
+    n = put_head(&cfg, buf, sizeof(buf), level, file, line);
     len = n < 0 ? 0 : MIN((size_t)n, sizeof(buf) - 2);
     va_start(ap, fmt);
     n = vsnprintf(buf + len, sizeof(buf) - len - 1, fmt, ap);
     va_end(ap);
     len += n < 0 ? 0 : MIN((size_t)n, sizeof(buf) - len - 2);
     buf[len++] = '\n';
-    put_line(buf, len);
+    put_line(cfg.fd, buf, len);
 }
 
 bool log_limit_take(struct log_limit *limit)

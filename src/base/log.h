@@ -16,10 +16,11 @@
 
 enum log_level { LOG_OFF, LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG, LOG_TRACE };
 
-/* Set up before threads start. The strings are borrowed. fd < 0: nothing is
-   written. A module is a source file's path below src/, without its ending;
-   only those that begin with `module` log (NULL: all). It may be spelt with
-   slashes or, as upstream's are, with double colons. */
+/* Any thread may set it up. The strings are copied: 64 bytes of the id, 255 of
+   the module. fd < 0: nothing is written. A module is a source file's path
+   below src/, without its ending; only those that begin with `module` log
+   (NULL: all). It may be spelt with slashes or, as upstream's are, with double
+   colons. */
 struct log_config {
     const char *id;
     int fd;
@@ -29,6 +30,12 @@ struct log_config {
     const char *module;
 };
 void log_configure(const struct log_config *cfg);
+
+/* As it is set up now: the strings last until it is set up again. */
+void log_current(struct log_config *cfg);
+
+/* Would a line of this level be written, from a module that may log? */
+bool log_enabled(enum log_level level);
 
 /* Opens a file or FIFO to log to: the fd, which is the caller's, or a negative
    errno. An existing file is overwritten from its start, not cut. */

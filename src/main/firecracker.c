@@ -12,10 +12,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/api.h"
 #include "api/config_file.h"
+#include "api/logger.h"
 #include "api/version.h"
 #include "base/log.h"
 #include "base/macros.h"
+#include "base/metrics.h"
+#include "host/host.h"
 #include "main/args.h"
 #include "main/fatal.h"
 #include "main/session.h"
@@ -99,8 +103,6 @@ static const struct {
     {"describe-snapshot", "there are no snapshots"},
     {"snapshot-version", "there are no snapshots"},
     {"enable-pci", "devices are on virtio-mmio only"},
-    {"metadata", "there is no MMDS"},
-    {"metrics-path", "there are no metrics"},
     {"seccomp-filter", "there is no seccomp filtering"},
 };
 
@@ -153,7 +155,8 @@ static void print_version(void)
 static void print_help(void)
 {
     print_version();
-    printf("\nusage: squib --no-api --config-file FILE [options]\n"
+    printf("\nusage: squib [--api-sock PATH] [options]\n"
+           "       squib --no-api --config-file FILE [options]\n"
            "       squib run --kernel FILE [options]   (see squib run "
            "--help)\n\noptions:\n");
     args_print_help(stdout, table, ARRAY_LEN(table));
@@ -204,36 +207,15 @@ static int check_supported(const struct args *args, struct err *e)
             return err_set(e, -ENOTSUP,
                            "squib does not have --%s yet: %s. Leave it out.",
                            unsupported[n].flag, unsupported[n].hint);
-    if (!args_has(args, "no-api"))
-        return err_set(e, -ENOTSUP,
-                       "squib does not serve the API yet: run it as `squib "
-                       "--no-api --config-file FILE`, or try `squib run "
-                       "--help`");
     return 0;
 }
 
 /* ---- the log ---- */
 
-static struct log_config log_settings = {
-    .id = "anonymous-instance", .fd = STDOUT_FILENO, .level = LOG_INFO};
-
-static int set_log_path(const char *path, struct err *e)
-{
-    int fd = log_open(path, e);
-
-    if (fd < 0) {
-        err_prefix(e, "Could not initialize logger");
-        return fd;
-    }
-    if (log_settings.fd != STDOUT_FILENO)
-        close(log_settings.fd);
-    log_settings.fd = fd;
-    return 0;
-}
-
 static int set_log(const struct args *args, enum exit_code *code, struct err *e)
 {
     const char *level = args_get(args, "level");
+    struct log_config cfg;
     uint32_t value = LOG_INFO;
 
     if (level && !log_level_parse(level, &value)) {
@@ -245,131 +227,288 @@ static int set_log(const struct args *args, enum exit_code *code, struct err *e)
                        level);
     }
     if (args_has(args, "log-path")) {
-        int rc = set_log_path(args_get(args, "log-path"), e);
+        int rc = logger_set_path(args_get(args, "log-path"), e);
 
         if (rc < 0)
-            return rc;
+            return err_prefix(e, "Could not initialize logger"), rc;
     }
-    log_settings.level = (enum log_level)value;
-    log_settings.show_level = args_has(args, "show-level");
-    log_settings.show_origin = args_has(args, "show-log-origin");
-    log_settings.module = args_get(args, "module");
-    log_configure(&log_settings);
+    log_current(&cfg);
+    cfg.level = (enum log_level)value;
+    cfg.show_level = args_has(args, "show-level");
+    cfg.show_origin = args_has(args, "show-log-origin");
+    cfg.module = args_get(args, "module");
+    log_configure(&cfg);
     return 0;
 }
 
-/* The config file's logger, on top of the flags'. The path is opened again,
-   the module's text must live on: it is the file's until the end. */
-static int set_log_from_file(const struct config_file *file, struct err *e)
+static int set_metrics(const struct args *args, struct err *e)
 {
-    const struct logger_config *given = &file->logger;
-    const struct json_schema *schema = &logger_config_schema;
-#define GIVEN(member) \
-    json_given(schema, given, offsetof(struct logger_config, member))
+    const char *path = args_get(args, "metrics-path");
+    int rc = path ? metrics_open(path, NULL, NULL, e) : 0;
 
-    if (!file->has_logger)
+    if (rc < 0)
+        err_prefix(e, "Could not initialize metrics");
+    return rc;
+}
+
+static uint64_t number(const struct args *args, const char *name)
+{
+    const char *text = args_get(args, name);
+    unsigned long long value = 0;
+
+    if (text)
+        args_number(text, &value); /* was checked */
+    return value;
+}
+
+/* The jailer says when the process began; only then can it be said how long
+   it took. */
+static void note_startup(const struct args *args)
+{
+    uint64_t us = host_mono_ns() / 1000, cpu = host_process_cpu_ns() / 1000;
+
+    if (args_has(args, "start-time-us"))
+        metric_set(&metrics.api_server.process_startup_time_us,
+                   us - MIN(us, number(args, "start-time-us")));
+    if (args_has(args, "start-time-cpu-us"))
+        metric_set(&metrics.api_server.process_startup_time_cpu_us,
+                   cpu - MIN(cpu, number(args, "start-time-cpu-us")) +
+                       number(args, "parent-cpu-time-us"));
+}
+
+/* ---- the process and its microVM ---- */
+
+struct process {
+    const struct args *args;
+    struct vm_config cfg;
+    struct session *session; /* owned, as the API */
+    struct api *api;
+    bool plain; /* the error's sentence says it all */
+};
+
+static int start_vm(void *ctx, struct err *e)
+{
+    struct process *p = ctx;
+
+    return session_start(p->session, &p->cfg, e);
+}
+
+static void pause_vm(void *ctx)
+{
+    struct process *p = ctx;
+
+    session_pause(p->session);
+}
+
+static void resume_vm(void *ctx)
+{
+    struct process *p = ctx;
+
+    session_resume(p->session);
+}
+
+static void give_up(void *ctx)
+{
+    struct process *p = ctx;
+    const struct err why = {.code = -EIO,
+                            .text = "the request could not be undone"};
+
+    session_give_up(p->session, &why);
+}
+
+static void wake(void *ctx)
+{
+    struct process *p = ctx;
+
+    session_wake(p->session);
+}
+
+static void on_wake(void *ctx)
+{
+    struct process *p = ctx;
+
+    api_work(p->api);
+}
+
+static int make_process(struct process *p, const struct args *args,
+                        struct err *e)
+{
+    const struct session_options session = {
+        .stats = args_has(args, "stats"), .on_wake = on_wake, .ctx = p};
+    struct api_options api = {
+        .id = args_get(args, "id"),
+        .cfg = &p->cfg,
+        .owner = {.start = start_vm,
+                  .pause = pause_vm,
+                  .resume = resume_vm,
+                  .give_up = give_up,
+                  .wake = wake,
+                  .ctx = p},
+        .max_body = number(args, "http-api-max-payload-size"),
+    };
+
+    *p = (struct process){.args = args};
+    vm_config_init(&p->cfg);
+    api.mmds_limit = args_has(args, "mmds-size-limit")
+                         ? number(args, "mmds-size-limit")
+                         : api.max_body;
+    p->cfg.boot_timer = args_has(args, "boot-timer");
+    p->session = session_new(&session, e);
+    if (!p->session)
+        return -ENOMEM;
+    p->api = api_new(&api, e);
+    return p->api ? 0 : -ENOMEM;
+}
+
+/* The API's thread ends before what it reads goes. */
+static void release_process(struct process *p)
+{
+    api_free(p->api);
+    session_free(p->session);
+    vm_config_release(&p->cfg);
+}
+
+/* ---- from files ---- */
+
+static int add_metadata(struct process *p, struct err *e)
+{
+    const char *path = args_get(p->args, "metadata");
+    struct buf text = {0};
+    int rc;
+
+    if (!path)
         return 0;
-    if (GIVEN(log_path)) {
-        int rc = set_log_path(given->log_path, e);
+    rc = config_file_read_as(path, "mmds content", &text, e);
+    if (rc == 0)
+        rc = mmds_put(api_mmds(p->api), buf_text(&text), text.len, e);
+    if (rc == -E2BIG)
+        err_set(e, rc,
+                "Populating MMDS from file failed: The MMDS patch request "
+                "doesn't fit.");
+    else if (rc == -EINVAL)
+        err_prefix(e, "MMDS error: metadata provided not valid json");
+    else if (rc == 0)
+        log_info("Successfully added metadata to mmds from file");
+    buf_release(&text);
+    p->plain = rc < 0;
+    return rc;
+}
 
-        if (rc < 0)
-            return rc;
+static int apply_file(struct process *p, struct config_file *file,
+                      struct err *e)
+{
+    int rc = config_file_apply(file, &p->cfg, args_get(p->args, "id"), e);
+
+    if (rc == 0 && args_has(p->args, "accel"))
+        rc = vm_config_set(&p->cfg.accel, args_get(p->args, "accel"));
+    return rc == -ENOMEM ? err_set(e, rc, "out of memory") : rc;
+}
+
+static int start_from_file(struct process *p, struct config_file *file,
+                           struct err *e)
+{
+    int rc = apply_file(p, file, e);
+
+    if (rc < 0)
+        return rc;
+    rc = api_start_instance(p->api, e);
+    if (rc < 0) {
+        err_prefix(e, "Could not Start MicroVM from one single json");
+        return rc;
     }
-    log_settings.level = (enum log_level)given->level;
-    if (GIVEN(show_level))
-        log_settings.show_level = given->show_level;
-    if (GIVEN(show_log_origin))
-        log_settings.show_origin = given->show_log_origin;
-    if (GIVEN(module))
-        log_settings.module = given->module;
-#undef GIVEN
-    log_configure(&log_settings);
+    log_info("Successfully started microvm that was configured from one "
+             "single json");
     return 0;
 }
 
-/* ---- running ---- */
-
-static int read_config(const char *path, struct config_file *file,
-                       struct err *e)
+static int start_configured(struct process *p, struct err *e)
 {
     struct buf text = {0};
-    int rc = config_file_read(path, &text, e);
+    struct config_file *file;
+    int rc = config_file_read(args_get(p->args, "config-file"), &text, e);
 
-    if (rc == 0) {
-        rc = config_file_parse(buf_text(&text), text.len, file, e);
-        if (rc < 0)
-            err_prefix(e, "RunWithoutApiError error: Failed to build MicroVM "
-                          "from Json");
+    p->plain = rc < 0;
+    if (rc < 0) {
+        buf_release(&text);
+        return rc;
     }
+    file = config_file_parse(buf_text(&text), text.len, e);
+    rc = file ? start_from_file(p, file, e) : -EINVAL;
+    if (rc < 0)
+        err_prefix(e, "Failed to build MicroVM from Json");
+    config_file_free(file);
     buf_release(&text);
     return rc;
 }
 
-static int configure(struct vm_config *cfg, const struct config_file *file,
-                     const struct args *args, struct err *e)
+/* ---- running ---- */
+
+static int set_own_flags(struct process *p, struct err *e)
 {
-    int rc = set_log_from_file(file, e);
+    int rc = vm_config_set(&p->cfg.dump_fdt, args_get(p->args, "dump-fdt"));
 
     if (rc == 0)
-        rc = config_file_apply(file, cfg, e);
-    if (rc < 0)
-        return rc;
-    cfg->boot_timer = args_has(args, "boot-timer");
-    if (args_has(args, "accel"))
-        rc = vm_config_set(&cfg->accel, args_get(args, "accel"));
+        rc = vm_config_set(&p->cfg.accel, args_get(p->args, "accel"));
     if (rc == 0)
-        rc = vm_config_set(&cfg->tier, args_get(args, "tier"));
-    if (rc == 0 && args_has(args, "code-mib")) {
-        rc = vm_config_set_code_mib(cfg, args_get(args, "code-mib"), e);
+        rc = vm_config_set(&p->cfg.tier, args_get(p->args, "tier"));
+    if (rc == 0 && args_has(p->args, "code-mib")) {
+        rc = vm_config_set_code_mib(&p->cfg, args_get(p->args, "code-mib"), e);
         if (rc < 0)
             return rc;
     }
-    cfg->count_insns = args_has(args, "stats");
-    if (rc == 0)
-        rc = vm_config_set(&cfg->dump_fdt, args_get(args, "dump-fdt"));
+    p->cfg.count_insns = args_has(p->args, "stats");
     return rc < 0 ? err_set(e, rc, "out of memory") : 0;
 }
 
-static void on_started(void)
+static int listen_api(struct process *p, struct err *e)
 {
-    log_info("Successfully started microvm that was configured from one "
-             "single json");
+    int rc = api_listen(p->api, args_get(p->args, "api-sock"), e);
+
+    p->plain = rc < 0;
+    return rc;
 }
 
-static int run_without_api(const struct args *args, struct err *e)
+static int serve(struct process *p, struct err *e)
 {
-    struct session_options opt = {.stats = args_has(args, "stats"),
-                                  .on_started = on_started};
-    struct config_file file;
-    struct vm_config cfg;
-    int rc = read_config(args_get(args, "config-file"), &file, e);
+    int rc = set_own_flags(p, e);
 
-    if (rc < 0)
-        return rc;
-    vm_config_init(&cfg);
-    rc = configure(&cfg, &file, args, e);
-    if (rc == 0) {
-        rc = session_run(&cfg, &opt, e);
-        if (rc < 0 && !opt.started)
-            err_prefix(e, "Could not Start MicroVM from one single json");
-    }
-    if (rc < 0)
-        err_prefix(e, "RunWithoutApiError error%s",
-                   opt.started ? "" : ": Failed to build MicroVM from Json");
-    vm_config_release(&cfg);
-    log_settings.module = NULL;
-    log_configure(&log_settings);
-    config_file_release(&file);
+    if (rc == 0 && !args_has(p->args, "no-api"))
+        rc = listen_api(p, e);
+    note_startup(p->args);
+    if (rc == 0)
+        rc = add_metadata(p, e);
+    if (rc == 0 && args_has(p->args, "config-file"))
+        rc = start_configured(p, e);
+    return rc < 0 ? rc : session_wait(p->session, e);
+}
+
+static int run_process(const struct args *args, struct err *e)
+{
+    struct process p;
+    int rc = make_process(&p, args, e);
+
+    if (rc == 0)
+        rc = serve(&p, e);
+    if (rc < 0 && !p.plain)
+        err_prefix(e, "%s",
+                   args_has(args, "no-api") ? "RunWithoutApiError error"
+                                            : "RunWithApiError error");
+    release_process(&p);
+    metrics_flush();
     return rc;
 }
 
 static int run(const struct args *args, enum exit_code *code, struct err *e)
 {
-    int rc = check_id(args_get(args, "id"), e);
+    const char *id = args_get(args, "id");
+    struct log_config cfg;
+    int rc = check_id(id, e);
 
     if (rc < 0)
         return rc;
-    log_settings.id = args_get(args, "id");
+    log_current(&cfg);
+    cfg.id = id;
+    log_configure(&cfg);
     rc = set_log(args, code, e);
     if (rc < 0)
         return rc;
@@ -380,7 +519,9 @@ static int run(const struct args *args, enum exit_code *code, struct err *e)
         rc = check_numbers(args, sizes, ARRAY_LEN(sizes), "usize", e);
     if (rc == 0)
         rc = check_supported(args, e);
-    return rc < 0 ? rc : run_without_api(args, e);
+    if (rc == 0)
+        rc = set_metrics(args, e);
+    return rc < 0 ? rc : run_process(args, e);
 }
 
 int firecracker_main(int argc, char **argv)
@@ -389,7 +530,8 @@ int firecracker_main(int argc, char **argv)
     struct args args;
     struct err e = {0};
 
-    log_configure(&log_settings);
+    log_configure(&(struct log_config){
+        .id = "anonymous-instance", .fd = STDOUT_FILENO, .level = LOG_INFO});
     if (args_parse(&args, table, ARRAY_LEN(table), argc, argv, &e) < 0)
         return fail_args(argc, argv, &e);
     if (args.help || args.version || args_has(&args, "version")) {

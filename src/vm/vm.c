@@ -136,6 +136,10 @@ static int make_machine(struct vm *vm, const struct vm_config *cfg,
 
 static int attach(struct vm *vm, const struct vm_config *cfg, struct err *e)
 {
+    if (cfg->has_v1n1_template || cfg->has_custom_template)
+        return err_set(e, -ENOTSUP,
+                       "squib does not have CPU templates yet: leave "
+                       "cpu_template and cpu-config out");
     vm->attached = attached_new(&cfg->devices, &vm->ram, e);
     return vm->attached ? 0 : -EIO;
 }
@@ -224,6 +228,18 @@ void vm_stop(struct vm *vm)
 struct attached *vm_attached(const struct vm *vm)
 {
     return vm->attached;
+}
+
+void vm_pause(struct vm *vm)
+{
+    if (vm->vcpus)
+        vcpus_pause(vm->vcpus);
+}
+
+void vm_resume(struct vm *vm)
+{
+    if (vm->vcpus)
+        vcpus_resume(vm->vcpus);
 }
 
 enum vm_end vm_end(const struct vm *vm)

@@ -42,6 +42,11 @@ int vm_start(struct vm *vm, struct err *e);
 /* Makes all vCPUs leave and joins them. Any number of times. */
 void vm_stop(struct vm *vm);
 
+/* No vCPU runs guest code when vm_pause returns, until vm_resume. Any number of
+   times. Input from the host is kept for the guest. */
+void vm_pause(struct vm *vm);
+void vm_resume(struct vm *vm);
+
 /* The virtio devices, for changes while it runs (vm/attach.h). Borrowed. */
 struct attached *vm_attached(const struct vm *vm);
 

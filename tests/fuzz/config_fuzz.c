@@ -2,6 +2,7 @@
 /* Texts by strangers: the configuration file, and JSON of any kind. */
 
 #include "api/config_file.h"
+#include "api/json.h"
 
 #include <stdint.h>
 
@@ -22,11 +23,9 @@ static void read_value(const char *text, size_t len,
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *text = (const char *)data;
-    struct config_file file;
     struct err e;
 
-    if (config_file_parse(text, size, &file, &e) == 0)
-        config_file_release(&file);
+    config_file_free(config_file_parse(text, size, &e));
     read_value(text, size, json_any);
     read_value(text, size, json_skip);
     return 0;
