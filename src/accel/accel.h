@@ -58,11 +58,11 @@ struct accel_config {
     gpa_t msi_base;
 
     /* For soft; zero is the default of each. */
-    const char *tier;     /* "interp", "jit", or NULL: jit where it runs */
-    uint64_t code_bytes;  /* the translations' limit, of all vCPUs together */
+    const char *tier;       /* "interp", "jit", or NULL: jit where it runs */
+    uint64_t code_bytes;    /* the translations' limit, of all vCPUs together */
     unsigned mask_features; /* host features not to use: enum jit_feature */
-    bool count_insns;     /* exact counters, at some cost */
-    bool eager;           /* translate what runs for the first time, too */
+    bool count_insns;       /* exact counters, at some cost */
+    bool eager;             /* translate what runs for the first time, too */
 };
 
 struct accel_ops {

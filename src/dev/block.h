@@ -45,12 +45,13 @@ void block_set_limiter(struct virtio_dev *dev,
 int block_sync(struct virtio_dev *dev, struct err *e);
 
 /* One list of the counters, which metrics print under these names. */
-#define BLOCK_STATS(S)                                                         \
-    S(activate_fails)                                                          \
-    S(event_fails)                                                             \
-    S(execute_fails) S(invalid_reqs_count) S(flush_count) S(queue_event_count) \
-        S(rate_limiter_event_count) S(update_count) S(update_fails)            \
-            S(read_bytes) S(write_bytes) S(read_count) S(write_count)          \
+#define BLOCK_STATS(S)                                                \
+    S(activate_fails)                                                 \
+    S(event_fails)                                                    \
+    S(execute_fails)                                                  \
+    S(invalid_reqs_count) S(flush_count) S(queue_event_count)         \
+        S(rate_limiter_event_count) S(update_count) S(update_fails)   \
+            S(read_bytes) S(write_bytes) S(read_count) S(write_count) \
                 S(rate_limiter_throttled_events) S(io_engine_throttled_events)
 #define BLOCK_STAT_MEMBER(name) uint64_t name;
 struct block_stats {

@@ -20,11 +20,12 @@ void entropy_set_limiter(struct virtio_dev *dev,
                          const struct bucket_config *bytes,
                          const struct bucket_config *ops);
 
-#define ENTROPY_STATS(S)                                      \
-    S(activate_fails)                                         \
-    S(entropy_event_fails)                                    \
-    S(entropy_event_count) S(entropy_bytes) S(host_rng_fails) \
-        S(entropy_rate_limiter_throttled) S(rate_limiter_event_count)
+#define ENTROPY_STATS(S)                                                 \
+    S(activate_fails)                                                    \
+    S(entropy_event_fails)                                               \
+    S(entropy_event_count)                                               \
+    S(entropy_bytes) S(host_rng_fails) S(entropy_rate_limiter_throttled) \
+        S(rate_limiter_event_count)
 #define ENTROPY_STAT_MEMBER(name) uint64_t name;
 struct entropy_stats {
     ENTROPY_STATS(ENTROPY_STAT_MEMBER)

@@ -268,7 +268,8 @@ static void drop_net(struct vm_devices *d, const char *id)
         if (strcmp(d->nets[n].id, id) != 0)
             continue;
         net_release(&d->nets[n]);
-        d->nets[n] = d->nets[--d->num_nets]; /* the order changes, as upstream */
+        d->nets[n] =
+            d->nets[--d->num_nets]; /* the order changes, as upstream */
         return;
     }
 }
@@ -388,9 +389,8 @@ int devices_put_vsock(struct vm_devices *d, struct vsock_config *given,
 int devices_put_balloon(struct vm_devices *d, struct balloon_config *given,
                         uint64_t mem_size_mib, struct err *e)
 {
-    uint64_t most =
-        sat_add64(mem_size_mib,
-                  d->has_memory_hotplug ? d->memory_hotplug.total_mib : 0);
+    uint64_t most = sat_add64(
+        mem_size_mib, d->has_memory_hotplug ? d->memory_hotplug.total_mib : 0);
 
     if (given->amount_mib > most)
         return err_set(e, -ERANGE, "Amount of pages requested is too large.");

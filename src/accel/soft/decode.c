@@ -57,7 +57,8 @@ bool a64_decode(uint32_t word, uint32_t offset, bool fp_on, struct insn *out)
 {
     const struct a64_row *row = a64_find(word);
 
-    *out = (struct insn){.fn = a64_undefined, .word = word, .op = A64_OP_UNDEFINED};
+    *out = (struct insn){
+        .fn = a64_undefined, .word = word, .op = A64_OP_UNDEFINED};
     if (!row)
         return true;
     if (row->flags & A64_FP && !fp_on) {

@@ -138,7 +138,8 @@ static _Noreturn void job_main(bool graceful)
 
 /* ---- the shell ---- */
 
-static _Noreturn void shell_main(const char *tty, int pid_fd, bool graceful,
+/* Tells the test the job's process, then each time that it has stopped. */
+static _Noreturn void shell_main(const char *tty, int news_fd, bool graceful,
                                  bool background)
 {
     pid_t job;
@@ -158,16 +159,18 @@ static _Noreturn void shell_main(const char *tty, int pid_fd, bool graceful,
         job_main(graceful);
     }
     setpgid(job, job);
-    if (write(pid_fd, &job, sizeof(job)) != sizeof(job))
-        _exit(98);
-    while (waitpid(job, &status, 0) < 0)
-        ;
+    do {
+        if (write(news_fd, &job, sizeof(job)) != sizeof(job))
+            _exit(98);
+        while (waitpid(job, &status, WUNTRACED) < 0)
+            ;
+    } while (WIFSTOPPED(status));
     _exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
 }
 
 /* ---- the test ---- */
 
-static int master, slave;
+static int master, slave, news;
 static pid_t shell, job;
 
 static bool tty_is_raw(void)
@@ -187,7 +190,7 @@ static bool becomes_raw(bool wanted)
 
 static void begin(bool graceful, bool background)
 {
-    int pid_pipe[2];
+    int news_pipe[2];
     const char *name;
 
     master = posix_openpt(O_RDWR | O_NOCTTY);
@@ -197,14 +200,14 @@ static void begin(bool graceful, bool background)
     name = ptsname(master);
     slave = open(name, O_RDWR | O_NOCTTY);
     assert_true(slave >= 0);
-    assert_int_equal(pipe(pid_pipe), 0);
+    assert_int_equal(pipe(news_pipe), 0);
     assert_false(tty_is_raw());
     shell = fork();
     if (shell == 0)
-        shell_main(name, pid_pipe[1], graceful, background);
-    assert_int_equal(read(pid_pipe[0], &job, sizeof(job)), sizeof(job));
-    close(pid_pipe[0]);
-    close(pid_pipe[1]);
+        shell_main(name, news_pipe[1], graceful, background);
+    close(news_pipe[1]);
+    news = news_pipe[0];
+    assert_int_equal(read(news, &job, sizeof(job)), sizeof(job));
 }
 
 static void begin_raw(bool graceful)
@@ -223,8 +226,19 @@ static int end(void)
     return WEXITSTATUS(status);
 }
 
+/* A SIGCONT that came before the job has stopped would be lost. */
+static bool stops(void)
+{
+    struct pollfd p = {.fd = news, .events = POLLIN};
+    pid_t who;
+
+    return poll(&p, 1, 5000) == 1 &&
+           read(news, &who, sizeof(who)) == sizeof(who) && who == job;
+}
+
 static void leave(void)
 {
+    close(news);
     close(master);
     close(slave);
 }
@@ -361,12 +375,14 @@ static void a_stopped_job_gives_the_terminal_back(void **state)
     (void)state;
     begin_raw(false);
     kill(job, SIGTSTP);
-    assert_true(becomes_raw(false));
+    assert_true(stops());
+    assert_false(tty_is_raw());
     for (unsigned n = 0; n < 2; n++) {
         kill(job, SIGCONT);
         assert_true(becomes_raw(true));
         kill(job, SIGTSTP);
-        assert_true(becomes_raw(false));
+        assert_true(stops());
+        assert_false(tty_is_raw());
     }
     kill(job, SIGCONT);
     assert_true(becomes_raw(true));
@@ -385,7 +401,7 @@ static void a_job_stopped_the_hard_way_is_raw_again(void **state)
     (void)state;
     begin_raw(false);
     kill(job, SIGSTOP);
-    usleep(50000);
+    assert_true(stops());
     tcgetattr(slave, &t); /* what a shell does then */
     t.c_lflag |= ICANON | ECHO | ISIG;
     tcsetattr(slave, TCSANOW, &t);
@@ -427,6 +443,7 @@ static void one_terminal_at_a_time(void **state)
     struct err e;
 
     (void)state;
+    news = -1;
     master = posix_openpt(O_RDWR | O_NOCTTY);
     assert_int_equal(grantpt(master), 0);
     assert_int_equal(unlockpt(master), 0);
