@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "accel/soft/insn.h"
+#include "accel/soft/jit/simd_const.h"
 #include "accel/soft/softfp.h"
 #include "accel/vcpu_state.h"
 #include "base/macros.h"
@@ -141,6 +142,8 @@ struct cpu {
 
     uint64_t insns;  /* executed, counted by block */
     uint64_t blocks; /* entered */
+
+    union vreg simd_const[NUM_SIMD_CONST]; /* of translated code */
 };
 
 /* cpu->mode: everything but the physical address that decoded code depends

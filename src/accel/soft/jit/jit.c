@@ -12,6 +12,7 @@
 #include "accel/soft/fpsr.h"
 #include "accel/soft/interp.h"
 #include "accel/soft/jit/cache.h"
+#include "accel/soft/jit/simd_const.h"
 #include "accel/soft/jit/translate.h"
 #include "accel/soft/mmu.h"
 #include "base/heap.h"
@@ -88,6 +89,7 @@ struct jit *jit_new(struct cpu *cpu, uint64_t bytes, unsigned features)
         return NULL;
     jit->runs_in_tier_0 = RUNS_IN_TIER_0;
     cpu->fn_table = translate_fn_table();
+    simd_const_init(cpu);
     cpu->jumps = jit->jumps[0];
     cpu->fallbacks = jit->fallbacks;
     jit->cache = jit_cache_new(bytes, features);

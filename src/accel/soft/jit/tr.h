@@ -92,6 +92,13 @@ extern const struct jit_emitter jit_sys_emitters[];
 extern const struct jit_emitter jit_fp_emitters[];
 extern const struct jit_emitter jit_fp_vec_emitters[];
 extern const struct jit_emitter jit_simd_emitters[];
+extern const struct jit_emitter jit_simd_shift_emitters[];
+extern const struct jit_emitter jit_simd_perm_emitters[];
+extern const struct jit_emitter jit_simd_misc_emitters[];
+extern const struct jit_emitter jit_simd_long_emitters[];
+extern const struct jit_emitter jit_crypto_emitters[];
+extern const struct jit_emitter jit_vmem_emitters[];
+extern const struct jit_emitter jit_vstruct_emitters[];
 
 /* Displacement from rbp of a member of struct cpu. */
 #define CPU(member) ((int32_t)offsetof(struct cpu, member) - CPU_BIAS)

@@ -35,6 +35,13 @@ static void fill_tables(void)
     add_emitters(jit_fp_emitters);
     add_emitters(jit_fp_vec_emitters);
     add_emitters(jit_simd_emitters);
+    add_emitters(jit_simd_shift_emitters);
+    add_emitters(jit_simd_perm_emitters);
+    add_emitters(jit_simd_misc_emitters);
+    add_emitters(jit_simd_long_emitters);
+    add_emitters(jit_crypto_emitters);
+    add_emitters(jit_vmem_emitters);
+    add_emitters(jit_vstruct_emitters);
 }
 
 const void *translate_fn_table(void)

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Emitters of AES, SHA-1, SHA-256 and PMULL on the host's instructions for
+ * them. The SHA extensions have no VEX form; the upper halves of the host's
+ * registers are zero, so mixing costs nothing.
+ */
+
+#include "accel/soft/jit/jit.h"
+#include "accel/soft/jit/simd.h"
+
+/* The host XORs the key last, Arm first. */
+static bool aes_round(struct tr *t, const struct insn *i, unsigned vop)
+{
+    if (!(t->features & JIT_AES) || !simd_ok(t))
+        return false;
+    t_vload(t, X1, i->rd);
+    t_vload(t, X2, i->rn);
+    v_op(t, P_XOR, X1, X1, X2);
+    v_zero(t, X2);
+    v_op(t, vop, X0, X1, X2);
+    return v_put(t, i, 1);
+}
+
+static bool emit_AESE(struct tr *t, const struct insn *i)
+{
+    return aes_round(t, i, P_AESENCLAST);
+}
+
+static bool emit_AESD(struct tr *t, const struct insn *i)
+{
+    return aes_round(t, i, P_AESDECLAST);
+}
+
+/* MixColumns alone is a whole round behind the inverse of all else in it. Right
+   behind AESE, whose input is still in X1 with a zero in X2, it is that round
+   without the inverse. */
+static bool emit_AESMC(struct tr *t, const struct insn *i)
+{
+    if (!(t->features & JIT_AES) || !simd_ok(t))
+        return false;
+    if (t->idx > 0 && i[-1].op == OP_AESE && i[-1].rd == i->rn) {
+        v_op(t, P_AESENC, X0, X1, X2);
+        return v_put(t, i, 1);
+    }
+    t_vload(t, X1, i->rn);
+    v_zero(t, X2);
+    v_op(t, P_AESDECLAST, X0, X1, X2);
+    v_op(t, P_AESENC, X0, X0, X2);
+    return v_put(t, i, 1);
+}
+
+static bool emit_AESIMC(struct tr *t, const struct insn *i)
+{
+    if (!(t->features & JIT_AES) || !simd_ok(t))
+        return false;
+    v_opv(t, P_AESIMC, X0, 0, i->rn, 0);
+    return v_put(t, i, 1);
+}
+
+static bool emit_PMULL_64(struct tr *t, const struct insn *i)
+{
+    if (!(t->features & JIT_PCLMUL) || !simd_ok(t))
+        return false;
+    t_vload(t, X1, i->rn);
+    t_vload(t, X2, i->rm);
+    v_opi(t, P_CLMULQDQ, X0, X1, X2, SIMD_Q(i) ? 0x11 : 0);
+    return v_put(t, i, 1);
+}
+
+/* The SHA extensions: opcodes behind 0F 38, of registers 0 to 7. */
+enum { SHA256RNDS2 = 0xcb, SHA256MSG1 = 0xcc, SHA256MSG2 = 0xcd };
+
+static void sha_op(struct tr *t, unsigned op, unsigned dst, unsigned src)
+{
+    x64_u8(&t->c, 0x0f);
+    x64_u8(&t->c, 0x38);
+    x64_u8(&t->c, op);
+    x64_modrm_reg(&t->c, dst, src);
+}
+
+static void sha1rnds4(struct tr *t, unsigned dst, unsigned src, unsigned f)
+{
+    x64_u8(&t->c, 0x0f);
+    x64_u8(&t->c, 0x3a);
+    x64_u8(&t->c, 0xcc);
+    x64_modrm_reg(&t->c, dst, src);
+    x64_u8(&t->c, f);
+}
+
+static bool sha_ok(const struct tr *t)
+{
+    return t->features & JIT_SHA && simd_ok(t);
+}
+
+enum { TURN = 0x1b }; /* PSHUFD: the words in reverse order */
+
+/* The host adds the round constant, Arm's software has done so: taken out
+   again. The host has A in the highest word, and E in W0's lane. */
+static bool sha1_rounds(struct tr *t, const struct insn *i, unsigned f,
+                        uint32_t constant)
+{
+    if (!sha_ok(t))
+        return false;
+    x64_mov_imm(&t->c, RAX, constant);
+    x64_vex_rr(&t->c, V_MOVD_TO, false, X4, 0, RAX);
+    v_op(t, P_BROADCASTD, X4, 0, X4);
+    t_vload(t, X1, i->rm);
+    t_vload_low(t, 32, X2, i->rn);
+    v_op(t, P_SUBD, X1, X1, X4);
+    v_op(t, P_ADDD, X1, X1, X2);
+    v_opi(t, P_SHUFD, X1, 0, X1, TURN);
+    t_vload(t, X0, i->rd);
+    v_opi(t, P_SHUFD, X0, 0, X0, TURN);
+    sha1rnds4(t, X0, X1, f);
+    v_opi(t, P_SHUFD, X0, 0, X0, TURN);
+    return v_put(t, i, 1);
+}
+
+static bool emit_SHA1C(struct tr *t, const struct insn *i)
+{
+    return sha1_rounds(t, i, 0, 0x5a827999);
+}
+
+static bool emit_SHA1P(struct tr *t, const struct insn *i)
+{
+    return sha1_rounds(t, i, 1, 0x6ed9eba1);
+}
+
+static bool emit_SHA1M(struct tr *t, const struct insn *i)
+{
+    return sha1_rounds(t, i, 2, 0x8f1bbcdc);
+}
+
+/* dst = src's words rotated to the left. */
+static void rotate(struct tr *t, unsigned dst, unsigned src, unsigned by,
+                   unsigned tmp)
+{
+    v_shift(t, SHIFT_SRL, 2, tmp, src, 32 - by);
+    v_shift(t, SHIFT_SLL, 2, dst, src, by);
+    v_op(t, P_OR, dst, dst, tmp);
+}
+
+static bool emit_SHA1H(struct tr *t, const struct insn *i)
+{
+    if (!simd_ok(t))
+        return false;
+    t_vload_low(t, 32, X1, i->rn);
+    rotate(t, X0, X1, 30, X4);
+    return v_put(t, i, 1);
+}
+
+static bool emit_SHA1SU0(struct tr *t, const struct insn *i)
+{
+    if (!simd_ok(t))
+        return false;
+    t_vload(t, X1, i->rn);
+    t_vload(t, X2, i->rm);
+    t_vload(t, X3, i->rd);
+    v_opi(t, P_ALIGNR, X0, X1, X3, 8);
+    v_op(t, P_XOR, X0, X0, X3);
+    v_op(t, P_XOR, X0, X0, X2);
+    return v_put(t, i, 1);
+}
+
+/* W19 takes part of what W16 has just become. */
+static bool emit_SHA1SU1(struct tr *t, const struct insn *i)
+{
+    if (!simd_ok(t))
+        return false;
+    t_vload(t, X1, i->rn);
+    t_vload(t, X3, i->rd);
+    v_opi(t, P_SHIFTQ, SHIFTQ_SRLDQ, X1, X1, 4);
+    v_op(t, P_XOR, X1, X1, X3);
+    rotate(t, X0, X1, 1, X4);
+    v_opi(t, P_SHIFTQ, SHIFTQ_SLLDQ, X1, X0, 12);
+    rotate(t, X2, X1, 1, X4);
+    v_op(t, P_XOR, X0, X0, X2);
+    return v_put(t, i, 1);
+}
+
+/* Two times two rounds. The host keeps F E B A and H G D C, lowest first; x: V
+   register of a b c d, y: of e f g h. Leaves the halves in X2 and X1. */
+static void sha256_rounds(struct tr *t, unsigned x, unsigned y, unsigned w)
+{
+    t_vload(t, X3, x);
+    t_vload(t, X4, y);
+    t_vload(t, X0, w);
+    v_opi(t, P_SHUFPS, X1, X4, X3, 0xbb); /* H G D C */
+    v_opi(t, P_SHUFPS, X2, X4, X3, 0x11); /* F E B A */
+    sha_op(t, SHA256RNDS2, X1, X2);
+    v_opi(t, P_SHUFD, X0, 0, X0, 0x0e);
+    sha_op(t, SHA256RNDS2, X2, X1);
+}
+
+static bool emit_SHA256H(struct tr *t, const struct insn *i)
+{
+    if (!sha_ok(t))
+        return false;
+    sha256_rounds(t, i->rd, i->rn, i->rm);
+    v_opi(t, P_SHUFPS, X0, X2, X1, 0xbb);
+    return v_put(t, i, 1);
+}
+
+static bool emit_SHA256H2(struct tr *t, const struct insn *i)
+{
+    if (!sha_ok(t))
+        return false;
+    sha256_rounds(t, i->rn, i->rd, i->rm);
+    v_opi(t, P_SHUFPS, X0, X2, X1, 0x11);
+    return v_put(t, i, 1);
+}
+
+static bool emit_SHA256SU0(struct tr *t, const struct insn *i)
+{
+    if (!sha_ok(t))
+        return false;
+    t_vload(t, X0, i->rd);
+    t_vload(t, X1, i->rn);
+    sha_op(t, SHA256MSG1, X0, X1);
+    return v_put(t, i, 1);
+}
+
+static bool emit_SHA256SU1(struct tr *t, const struct insn *i)
+{
+    if (!sha_ok(t))
+        return false;
+    t_vload(t, X1, i->rn);
+    t_vload(t, X2, i->rm);
+    t_vload(t, X3, i->rd);
+    v_opi(t, P_ALIGNR, X0, X2, X1, 4);
+    v_op(t, P_ADDD, X0, X0, X3);
+    sha_op(t, SHA256MSG2, X0, X2);
+    return v_put(t, i, 1);
+}
+
+#define E(NAME)                \
+    {                          \
+        OP_##NAME, emit_##NAME \
+    }
+// clang-format off
+const struct jit_emitter jit_crypto_emitters[] = {
+    E(AESE), E(AESD), E(AESMC), E(AESIMC), E(PMULL_64), E(SHA1C), E(SHA1P),
+    E(SHA1M), E(SHA1H), E(SHA1SU0), E(SHA1SU1), E(SHA256H), E(SHA256H2),
+    E(SHA256SU0), E(SHA256SU1),
+    {0, NULL},
+};
+// clang-format on

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Emitters of Advanced SIMD, three registers of different types (long and
+ * wide), and both groups "by element" (Arm ARM C4.1).
+ */
+
+#include "accel/soft/jit/jit.h"
+#include "accel/soft/jit/simd.h"
+
+/* dst = the half of Vn that Q names, its elements twice as wide. */
+static void widen(struct tr *t, const struct insn *i, bool sgn, unsigned dst,
+                  unsigned n)
+{
+    v_opv(t, (sgn ? p_movsx : p_movzx)[SIMD_SIZE(i)], dst, 0, n, 8 * SIMD_Q(i));
+}
+
+static bool long3(struct tr *t, const struct insn *i, bool sgn, bool wide,
+                  simd_kern *k)
+{
+    if (!simd_ok(t))
+        return false;
+    if (wide)
+        t_vload(t, X1, i->rn);
+    else
+        widen(t, i, sgn, X1, i->rn);
+    widen(t, i, sgn, X2, i->rm);
+    k(t, SIMD_SIZE(i) + 1, X3, X1, X2);
+    return v_put(t, i, 1);
+}
+
+#define LONG3(NAME, sgn, wide, k)                                   \
+    static bool emit_##NAME##_v(struct tr *t, const struct insn *i) \
+    {                                                               \
+        return long3(t, i, sgn, wide, k_##k);                       \
+    }
+LONG3(SADDL, true, false, add)
+LONG3(UADDL, false, false, add)
+LONG3(SADDW, true, true, add)
+LONG3(UADDW, false, true, add)
+LONG3(SSUBL, true, false, sub)
+LONG3(USUBL, false, false, sub)
+LONG3(SSUBW, true, true, sub)
+LONG3(USUBW, false, true, sub)
+
+/* The difference fits the narrow element as an unsigned number. */
+static bool abd_long(struct tr *t, const struct insn *i, simd_kern *k, bool acc)
+{
+    unsigned size = SIMD_SIZE(i);
+
+    if (!simd_ok(t))
+        return false;
+    t_vload(t, X1, i->rn);
+    t_vload(t, X2, i->rm);
+    k(t, size, X3, X1, X2);
+    if (SIMD_Q(i))
+        v_opi(t, P_SHUFD, X0, 0, X0, 0x4e);
+    v_op(t, p_movzx[size], X0, 0, X0);
+    if (acc) {
+        t_vload(t, X3, i->rd);
+        v_op(t, p_add[size + 1], X0, X0, X3);
+    }
+    return v_put(t, i, 1);
+}
+
+#define ABD_LONG(NAME, k, acc)                                      \
+    static bool emit_##NAME##_v(struct tr *t, const struct insn *i) \
+    {                                                               \
+        return abd_long(t, i, k_##k, acc);                          \
+    }
+ABD_LONG(SABDL, sabd, false)
+ABD_LONG(UABDL, uabd, false)
+ABD_LONG(SABAL, sabd, true)
+ABD_LONG(UABAL, uabd, true)
+
+/* X0 = the long products of those halves of X1 and X2 that Q names; bytes are
+   widened already. */
+static void products(struct tr *t, bool sgn, unsigned size, unsigned q)
+{
+    if (size == 0) {
+        v_op(t, P_MULLW, X0, X1, X2);
+    } else if (size == 1) {
+        v_op(t, P_MULLW, X4, X1, X2);
+        v_op(t, sgn ? P_MULHW : P_MULHUW, X0, X1, X2);
+        v_op(t, q ? P_UNPCKHWD : P_UNPCKLWD, X0, X4, X0);
+    } else {
+        v_opi(t, P_SHUFD, X4, 0, X1, q ? 0xfa : 0x50);
+        v_opi(t, P_SHUFD, X5, 0, X2, q ? 0xfa : 0x50);
+        v_op(t, sgn ? P_MULDQ : P_MULUDQ, X0, X4, X5);
+    }
+}
+
+static void load_products(struct tr *t, const struct insn *i, bool sgn)
+{
+    if (SIMD_SIZE(i) == 0) {
+        widen(t, i, sgn, X1, i->rn);
+        widen(t, i, sgn, X2, i->rm);
+    } else {
+        t_vload(t, X1, i->rn);
+        t_vload(t, X2, i->rm);
+    }
+}
+
+/* dst = Vm<index> in every lane. 16-bit elements: index H:L:M, register
+   Rm<3:0>; 32-bit: index H:L, register M:Rm. */
+static void element(struct tr *t, const struct insn *i, unsigned dst)
+{
+    unsigned index = FIELD(i, 11, 11) << 1 | FIELD(i, 21, 21);
+
+    if (SIMD_SIZE(i) == 1)
+        v_opv(t, P_BROADCASTW, dst, 0, i->rm & 15,
+              2 * (index << 1 | FIELD(i, 20, 20)));
+    else
+        v_opv(t, P_BROADCASTD, dst, 0, i->rm, 4 * index);
+}
+
+enum { ACC_NONE, ACC_ADD, ACC_SUB };
+
+static bool mul_long(struct tr *t, const struct insn *i, bool sgn,
+                     unsigned accumulate, bool by_element)
+{
+    unsigned wide = SIMD_SIZE(i) + 1;
+
+    if (!simd_ok(t))
+        return false;
+    if (by_element) {
+        t_vload(t, X1, i->rn);
+        element(t, i, X2);
+    } else {
+        load_products(t, i, sgn);
+    }
+    products(t, sgn, SIMD_SIZE(i), SIMD_Q(i));
+    if (accumulate) {
+        t_vload(t, X3, i->rd);
+        v_op(t, (accumulate == ACC_ADD ? p_add : p_sub)[wide], X0, X3, X0);
+    }
+    return v_put(t, i, 1);
+}
+
+#define MUL_LONG(NAME, sgn, acc)                                    \
+    static bool emit_##NAME##_v(struct tr *t, const struct insn *i) \
+    {                                                               \
+        return mul_long(t, i, sgn, acc, false);                     \
+    }                                                               \
+    static bool emit_##NAME##_e(struct tr *t, const struct insn *i) \
+    {                                                               \
+        return mul_long(t, i, sgn, acc, true);                      \
+    }
+MUL_LONG(SMULL, true, ACC_NONE)
+MUL_LONG(UMULL, false, ACC_NONE)
+MUL_LONG(SMLAL, true, ACC_ADD)
+MUL_LONG(UMLAL, false, ACC_ADD)
+MUL_LONG(SMLSL, true, ACC_SUB)
+MUL_LONG(UMLSL, false, ACC_SUB)
+
+/* Doubled, where only the product of the two most negative numbers saturates;
+   it alone comes out as the most negative. */
+static void double_products(struct tr *t, unsigned wide)
+{
+    v_op(t, p_add[wide], X0, X0, X0);
+    v_ones(t, X4);
+    v_shift(t, SHIFT_SLL, wide, X4, X4, wide == 2 ? 31 : 63);
+    v_op(t, p_cmpeq[wide], X4, X4, X0);
+    v_op(t, P_XOR, X0, X0, X4);
+    v_qc(t, X4);
+}
+
+static bool mul_double(struct tr *t, const struct insn *i, simd_kern *k,
+                       bool by_element)
+{
+    unsigned size = SIMD_SIZE(i);
+
+    if (!simd_ok(t))
+        return false;
+    t_vload(t, X1, i->rn);
+    if (by_element)
+        element(t, i, X2);
+    else
+        t_vload(t, X2, i->rm);
+    products(t, true, size, SIMD_Q(i));
+    double_products(t, size + 1);
+    if (k) {
+        v_mov(t, X2, X0);
+        t_vload(t, X1, i->rd);
+        k(t, size + 1, X3, X1, X2);
+    }
+    v_put(t, i, 1);
+    t->flags_kept = false;
+    return true;
+}
+
+#define MUL_DOUBLE(NAME, k)                                         \
+    static bool emit_##NAME##_v(struct tr *t, const struct insn *i) \
+    {                                                               \
+        return mul_double(t, i, k, false);                          \
+    }                                                               \
+    static bool emit_##NAME##_e(struct tr *t, const struct insn *i) \
+    {                                                               \
+        return mul_double(t, i, k, true);                           \
+    }
+MUL_DOUBLE(SQDMULL, NULL)
+MUL_DOUBLE(SQDMLAL, k_sqadd)
+MUL_DOUBLE(SQDMLSL, k_sqsub)
+
+/* By element, of one size. */
+static bool same_e(struct tr *t, const struct insn *i, simd_kern *k,
+                   unsigned flags)
+{
+    unsigned q = SIMD_Q(i);
+
+    if (!simd_ok(t))
+        return false;
+    v_lanes(t, X1, i->rn, flags & KERN_SAT ? q : 1);
+    element(t, i, X2);
+    if (flags & KERN_ACC)
+        t_vload(t, X3, i->rd);
+    k(t, SIMD_SIZE(i), X3, X1, X2);
+    v_put(t, i, q);
+    t->flags_kept = !(flags & KERN_SAT);
+    return true;
+}
+
+#define SAME_E(NAME, k, flags)                                      \
+    static bool emit_##NAME##_e(struct tr *t, const struct insn *i) \
+    {                                                               \
+        return same_e(t, i, k_##k, flags);                          \
+    }
+SAME_E(MUL, mul, 0)
+SAME_E(MLA, mla, KERN_ACC)
+SAME_E(MLS, mls, KERN_ACC)
+SAME_E(SQDMULH, sqdmulh, KERN_SAT)
+SAME_E(SQRDMULH, sqrdmulh, KERN_SAT)
+SAME_E(SDOT, sdot, KERN_ACC)
+SAME_E(UDOT, udot, KERN_ACC)
+
+#define V(NAME)                        \
+    {                                  \
+        OP_##NAME##_v, emit_##NAME##_v \
+    }
+#define E(NAME)                        \
+    {                                  \
+        OP_##NAME##_e, emit_##NAME##_e \
+    }
+#define VE(NAME) V(NAME), E(NAME)
+// clang-format off
+const struct jit_emitter jit_simd_long_emitters[] = {
+    V(SADDL), V(UADDL), V(SADDW), V(UADDW), V(SSUBL), V(USUBL), V(SSUBW),
+    V(USUBW), V(SABDL), V(UABDL), V(SABAL), V(UABAL),
+    VE(SMULL), VE(UMULL), VE(SMLAL), VE(UMLAL), VE(SMLSL), VE(UMLSL),
+    VE(SQDMULL), VE(SQDMLAL), VE(SQDMLSL),
+    E(MUL), E(MLA), E(MLS), E(SQDMULH), E(SQRDMULH), E(SDOT), E(UDOT),
+    {0, NULL},
+};
+// clang-format on

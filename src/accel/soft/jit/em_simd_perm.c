@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Emitters of Advanced SIMD moves: copy, permute, extract, table lookup and
+ * modified immediate (Arm ARM C4.1).
+ */
+
+#include "accel/soft/jit/jit.h"
+#include "accel/soft/jit/simd.h"
+
+/* imm5: the lowest set bit is log2 of the element's bytes, the bits above it
+   the index. */
+static unsigned copy_size(const struct insn *i)
+{
+    return (unsigned)__builtin_ctz(FIELD(i, 20, 16));
+}
+
+/* Of the element, in bytes. */
+static unsigned copy_offset(const struct insn *i)
+{
+    unsigned size = copy_size(i);
+
+    return FIELD(i, 20, 16) >> (size + 1) << size;
+}
+
+static bool emit_DUP_elem(struct tr *t, const struct insn *i)
+{
+    if (!simd_ok(t))
+        return false;
+    v_opv(t, p_broadcast[copy_size(i)], X0, 0, i->rn, copy_offset(i));
+    return v_put(t, i, SIMD_Q(i));
+}
+
+static bool emit_DUP_gen(struct tr *t, const struct insn *i)
+{
+    unsigned size = copy_size(i);
+
+    if (!simd_ok(t))
+        return false;
+    if (i->rn == REG_ZERO) {
+        v_zero(t, X0);
+    } else {
+        x64_vex_rr(&t->c, V_MOVD_TO, size == 3, X0, 0, t_get(t, i->rn, RAX));
+        v_op(t, p_broadcast[size], X0, 0, X0);
+    }
+    return v_put(t, i, SIMD_Q(i));
+}
+
+/* The element, zero-extended, into a general register. */
+static void load_elem(struct tr *t, unsigned dst, unsigned n, unsigned size,
+                      unsigned byte)
+{
+    static const uint16_t op[4] = {0x1b6, 0x1b7, 0x8b, 0x8b};
+
+    x64_op_rm(&t->c, size == 3, op[size], dst, RBP, CPU_V(n) + (int32_t)byte);
+}
+
+static bool emit_DUP_s(struct tr *t, const struct insn *i)
+{
+    unsigned size = copy_size(i);
+
+    if (!simd_ok(t))
+        return false;
+    load_elem(t, RAX, i->rn, size, copy_offset(i));
+    x64_vex_rr(&t->c, V_MOVD_TO, size == 3, X0, 0, RAX);
+    t_vstore(t, i->rd, X0);
+    return t->flags_kept = true;
+}
+
+static bool emit_umov(struct tr *t, const struct insn *i)
+{
+    unsigned dst = t_dst(i->rd, RAX);
+
+    load_elem(t, dst, i->rn, copy_size(i), copy_offset(i));
+    t_put(t, i->rd, dst);
+    return t->flags_kept = true;
+}
+
+static bool smov(struct tr *t, const struct insn *i, bool w)
+{
+    static const uint16_t op[3] = {0x1be, 0x1bf, 0x63};
+    unsigned dst = t_dst(i->rd, RAX);
+
+    x64_op_rm(&t->c, w, op[copy_size(i)], dst, RBP,
+              CPU_V(i->rn) + (int32_t)copy_offset(i));
+    t_put(t, i->rd, dst);
+    return t->flags_kept = true;
+}
+
+static bool emit_SMOV_w(struct tr *t, const struct insn *i)
+{
+    return smov(t, i, false);
+}
+
+static bool emit_SMOV_x(struct tr *t, const struct insn *i)
+{
+    return smov(t, i, true);
+}
+
+static unsigned insert_op(unsigned size)
+{
+    return size == 0 ? P_INSRB : size == 1 ? P_INSRW : P_INSRD;
+}
+
+static bool emit_INS_gen(struct tr *t, const struct insn *i)
+{
+    unsigned size = copy_size(i);
+
+    if (!simd_ok(t))
+        return false;
+    t_vload(t, X1, i->rd);
+    x64_vex_rri(&t->c, insert_op(size), size == 3, X0, X1, t_get(t, i->rn, RAX),
+                copy_offset(i) >> size);
+    return v_put(t, i, 1);
+}
+
+static bool emit_INS_elem(struct tr *t, const struct insn *i)
+{
+    unsigned size = copy_size(i);
+    unsigned from = FIELD(i, 14, 11) >> size << size;
+
+    if (!simd_ok(t))
+        return false;
+    t_vload(t, X1, i->rd);
+    x64_vex_rm(&t->c, insert_op(size), size == 3, X0, X1, RBP,
+               CPU_V(i->rn) + (int32_t)from);
+    x64_u8(&t->c, copy_offset(i) >> size);
+    return v_put(t, i, 1);
+}
+
+static bool load_both(struct tr *t, const struct insn *i)
+{
+    if (!simd_ok(t))
+        return false;
+    t_vload(t, X1, i->rn);
+    t_vload(t, X2, i->rm);
+    return true;
+}
+
+/* For operands of 8 bytes PUNPCKL gives ZIP1 in the lower half and ZIP2 in the
+   upper. */
+static bool zip(struct tr *t, const struct insn *i, unsigned part)
+{
+    unsigned size = SIMD_SIZE(i), q = SIMD_Q(i);
+
+    if (!load_both(t, i))
+        return false;
+    v_op(t, (part && q ? p_unpckh : p_unpckl)[size], X0, X1, X2);
+    if (part && !q)
+        v_opi(t, P_SHUFD, X0, 0, X0, 0x4e);
+    return v_put(t, i, q);
+}
+
+static bool uzp(struct tr *t, const struct insn *i, unsigned part)
+{
+    unsigned q = SIMD_Q(i);
+
+    if (!load_both(t, i))
+        return false;
+    if (!q) {
+        v_op(t, P_UNPCKLQDQ, X1, X1, X2);
+        v_mov(t, X2, X1);
+    }
+    v_unzip(t, SIMD_SIZE(i), part, X0, X1, X2, X4);
+    return v_put(t, i, q);
+}
+
+/* One operand moves by an element's width, then every second element of each
+   is taken. */
+static bool trn(struct tr *t, const struct insn *i, unsigned part)
+{
+    unsigned size = SIMD_SIZE(i), wide = size + 1;
+
+    if (size == 3)
+        return zip(t, i, part);
+    if (!load_both(t, i))
+        return false;
+    if (part)
+        v_shift(t, SHIFT_SRL, wide, X1, X1, 8u << size);
+    else
+        v_shift(t, SHIFT_SLL, wide, X2, X2, 8u << size);
+    if (size == 0) {
+        v_ones(t, X4);
+        v_shift(t, SHIFT_SLL, 1, X4, X4, 8);
+        v_opi(t, P_BLENDVB, X0, X1, X2, X4 << 4);
+    } else {
+        v_opi(t, size == 1 ? P_BLENDW : P_BLENDD, X0, X1, X2, 0xaa);
+    }
+    return v_put(t, i, SIMD_Q(i));
+}
+
+#define PERMUTE(NAME, f, part)                                  \
+    static bool emit_##NAME(struct tr *t, const struct insn *i) \
+    {                                                           \
+        return f(t, i, part);                                   \
+    }
+PERMUTE(ZIP1, zip, 0)
+PERMUTE(ZIP2, zip, 1)
+PERMUTE(UZP1, uzp, 0)
+PERMUTE(UZP2, uzp, 1)
+PERMUTE(TRN1, trn, 0)
+PERMUTE(TRN2, trn, 1)
+
+static bool emit_EXT(struct tr *t, const struct insn *i)
+{
+    unsigned from = FIELD(i, 14, 11), q = SIMD_Q(i);
+
+    if (!load_both(t, i))
+        return false;
+    if (q) {
+        v_opi(t, P_ALIGNR, X0, X2, X1, from);
+    } else {
+        v_op(t, P_UNPCKLQDQ, X0, X1, X2);
+        v_opi(t, P_SHIFTQ, SHIFTQ_SRLDQ, X0, X0, from);
+    }
+    return v_put(t, i, q);
+}
+
+/* X0 |= table register r looked up: its indices come down to 0..15, and adding
+   0x70 gives all others the top bit, for which PSHUFB makes zero. X1 holds the
+   indices less 16 * r. */
+static void look_up(struct tr *t, const struct insn *i, unsigned r)
+{
+    if (r)
+        v_opk(t, P_SUBB, X1, X1, K_BYTE_10);
+    v_opk(t, P_ADDUSB, X4, X1, K_BYTE_70);
+    t_vload(t, X5, (i->rn + r) & 31);
+    v_op(t, P_SHUFB, r ? X5 : X0, X5, X4);
+    if (r)
+        v_op(t, P_OR, X0, X0, X5);
+}
+
+static void table(struct tr *t, const struct insn *i)
+{
+    t_vload(t, X1, i->rm);
+    for (unsigned r = 0; r <= FIELD(i, 14, 13); r++)
+        look_up(t, i, r);
+}
+
+static bool emit_TBL(struct tr *t, const struct insn *i)
+{
+    if (!simd_ok(t))
+        return false;
+    table(t, i);
+    return v_put(t, i, SIMD_Q(i));
+}
+
+static bool emit_TBX(struct tr *t, const struct insn *i)
+{
+    if (!simd_ok(t))
+        return false;
+    table(t, i);
+    t_vload(t, X1, i->rm);
+    t_vload(t, X3, i->rd);
+    v_opk(t, P_MINUB, X4, X1, K_TABLE_END + FIELD(i, 14, 13));
+    v_op(t, P_CMPEQB, X4, X4, X1); /* within */
+    v_opi(t, P_BLENDVB, X0, X3, X0, X4 << 4);
+    return v_put(t, i, SIMD_Q(i));
+}
+
+/* x = imm in both halves. */
+static void load_imm(struct tr *t, unsigned x, uint64_t imm)
+{
+    if (imm == 0) {
+        v_zero(t, x);
+    } else if (imm == UINT64_MAX) {
+        v_ones(t, x);
+    } else {
+        bool w = imm >> 32 != (uint32_t)imm;
+
+        x64_mov_imm(&t->c, RAX, w ? imm : (uint32_t)imm);
+        x64_vex_rr(&t->c, V_MOVD_TO, w, x, 0, RAX);
+        v_op(t, w ? P_BROADCASTQ : P_BROADCASTD, x, 0, x);
+    }
+}
+
+static bool emit_movi(struct tr *t, const struct insn *i)
+{
+    unsigned q = SIMD_Q(i);
+
+    if (!simd_ok(t))
+        return false;
+    load_imm(t, X0, i->imm);
+    return v_put(t, i, q || i->imm == 0);
+}
+
+static bool logic_imm(struct tr *t, const struct insn *i, unsigned vop)
+{
+    if (!simd_ok(t))
+        return false;
+    t_vload(t, X1, i->rd);
+    load_imm(t, X0, i->imm);
+    v_op(t, vop, X0, X1, X0);
+    return v_put(t, i, SIMD_Q(i));
+}
+
+static bool emit_orr_imm(struct tr *t, const struct insn *i)
+{
+    return logic_imm(t, i, P_OR);
+}
+
+/* The record's immediate is inverted already. */
+static bool emit_bic_imm(struct tr *t, const struct insn *i)
+{
+    return logic_imm(t, i, P_AND);
+}
+
+#define E(NAME)                \
+    {                          \
+        OP_##NAME, emit_##NAME \
+    }
+// clang-format off
+const struct jit_emitter jit_simd_perm_emitters[] = {
+    E(DUP_elem), E(DUP_gen), E(DUP_s), E(SMOV_w), E(SMOV_x), E(INS_gen),
+    E(INS_elem), E(ZIP1), E(ZIP2), E(UZP1), E(UZP2), E(TRN1), E(TRN2), E(EXT),
+    E(TBL), E(TBX),
+    {OP_UMOV_w, emit_umov}, {OP_UMOV_x, emit_umov},
+    {OP_MOVI_8, emit_movi}, {OP_MOVI_16, emit_movi}, {OP_MOVI_32, emit_movi},
+    {OP_MOVI_64, emit_movi}, {OP_MOVI_msl, emit_movi},
+    {OP_MVNI_16, emit_movi}, {OP_MVNI_32, emit_movi},
+    {OP_MVNI_msl, emit_movi},
+    {OP_ORR_imm_16, emit_orr_imm}, {OP_ORR_imm_32, emit_orr_imm},
+    {OP_BIC_imm_16, emit_bic_imm}, {OP_BIC_imm_32, emit_bic_imm},
+    {0, NULL},
+};
+// clang-format on

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The constants of translated SIMD code. */
+
+#include "accel/soft/jit/simd_const.h"
+
+#include "accel/soft/cpu.h"
+
+static void fill8(union vreg *k, unsigned value)
+{
+    for (unsigned n = 0; n < 16; n++)
+        k->b[n] = (uint8_t)value;
+}
+
+static void fill16(union vreg *k, unsigned value)
+{
+    for (unsigned n = 0; n < 8; n++)
+        k->h[n] = (uint16_t)value;
+}
+
+static void fill32(union vreg *k, uint32_t value)
+{
+    for (unsigned n = 0; n < 4; n++)
+        k->s[n] = value;
+}
+
+static void fill_numbers(union vreg *k)
+{
+    for (unsigned n = 0; n < 8; n++) {
+        fill8(&k[K_LOW_BITS8 + n], 0xffu >> n);
+        fill8(&k[K_SIGN8 + n], 0x80u >> n);
+    }
+    for (unsigned n = 0; n < 4; n++)
+        fill8(&k[K_TABLE_END + n], 16 * n + 15);
+    fill8(&k[K_BYTE_ONE], 1);
+    fill8(&k[K_BYTE_0F], 0x0f);
+    fill8(&k[K_BYTE_10], 0x10);
+    fill8(&k[K_BYTE_70], 0x70);
+    fill16(&k[K_WORD_ONE], 1);
+    fill16(&k[K_WORD_8], 8);
+    fill16(&k[K_WORD_FF], 0xff);
+    fill16(&k[K_WORD_8000], 0x8000);
+    fill32(&k[K_DWORD_16], 16);
+    fill32(&k[K_DWORD_FF], 0xff);
+    fill32(&k[K_DWORD_FFFF], 0xffff);
+    k[K_QWORD_FF] = (union vreg){.d = {0xff, 0xff}};
+}
+
+/* Leading zeroes of a byte are the smaller one of what its nibbles say: the
+   high one 8 if it is zero, the low one 4 and more. */
+static void fill_nibbles(union vreg *k)
+{
+    for (unsigned n = 0; n < 16; n++) {
+        unsigned zeroes = n ? (unsigned)__builtin_clz(n) - 28 : 4;
+        unsigned turned = n >> 3 | (n >> 1 & 2) | (n << 1 & 4) | (n << 3 & 8);
+
+        k[K_POPCOUNT4].b[n] = (uint8_t)__builtin_popcount(n);
+        k[K_CLZ_HIGH4].b[n] = (uint8_t)(n ? zeroes : 8);
+        k[K_CLZ_LOW4].b[n] = (uint8_t)(zeroes + 4);
+        k[K_RBIT_HIGH4].b[n] = (uint8_t)turned;
+        k[K_RBIT_LOW4].b[n] = (uint8_t)(turned << 4);
+    }
+}
+
+static void fill_orders(union vreg *k)
+{
+    for (unsigned n = 0; n < 16; n++) {
+        unsigned lane = n >> 1, byte = n & 1;
+
+        k[K_REV64_8].b[n] = (uint8_t)(n ^ 7);
+        k[K_REV32_8].b[n] = (uint8_t)(n ^ 3);
+        k[K_REV16_8].b[n] = (uint8_t)(n ^ 1);
+        k[K_EVEN8].b[n] = (uint8_t)(n < 8 ? 2 * n : 0x80);
+        k[K_EVEN16].b[n] = (uint8_t)(n < 8 ? 4 * lane + byte : 0x80);
+        k[K_SPLIT4_8].b[n] = (uint8_t)((n & 3) << 2 | n >> 2);
+        k[K_SPLIT4_16].b[n] =
+            (uint8_t)(((lane & 1) << 2 | lane >> 1) << 1 | byte);
+        k[K_JOIN4_16].b[n] =
+            (uint8_t)(((lane & 3) << 1 | lane >> 2) << 1 | byte);
+    }
+}
+
+void simd_const_init(struct cpu *cpu)
+{
+    fill_numbers(cpu->simd_const);
+    fill_nibbles(cpu->simd_const);
+    fill_orders(cpu->simd_const);
+}
