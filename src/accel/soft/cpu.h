@@ -88,6 +88,7 @@ struct cpu {
     const void *jumps;    /* the jump cache */
     const void *fn_table; /* executors by a64_op */
     uint64_t *fallbacks;  /* executed by tier 0 from there, by a64_op */
+    uint32_t wait_mask;   /* CPUs a DSB waits for: mmu_work.c */
     uint64_t misses;      /* memory accesses that took the slow way */
 
     uint32_t nzcv; /* N Z C V in bits 31..28, the others 0 */

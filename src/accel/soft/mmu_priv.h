@@ -86,7 +86,6 @@ struct mmu {
     uint8_t watch[MMU_MAX_WATCH];
 
     struct mailbox box;
-    uint32_t wait_mask; /* CPUs that have not acknowledged wait_for[] */
     uint64_t wait_for[MMU_MAX_CPUS];
 };
 

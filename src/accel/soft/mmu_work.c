@@ -131,7 +131,7 @@ static void post_others(struct cpu *cpu, const struct work *work,
         if (!to)
             continue;
         m->wait_for[n] = post(to, work, flags);
-        m->wait_mask |= 1u << n;
+        cpu->wait_mask |= 1u << n;
     }
 }
 
@@ -180,15 +180,15 @@ void mmu_sync(struct cpu *cpu)
 {
     struct mmu *m = cpu->mmu;
 
-    while (m->wait_mask) {
-        for (uint32_t left = m->wait_mask; left; left &= left - 1) {
+    while (cpu->wait_mask) {
+        for (uint32_t left = cpu->wait_mask; left; left &= left - 1) {
             unsigned n = (unsigned)__builtin_ctz(left);
             const struct cpu *to = other_cpu(cpu, n);
 
             if (!to || has_done(to, m->wait_for[n]))
-                m->wait_mask &= ~(1u << n);
+                cpu->wait_mask &= ~(1u << n);
         }
-        if (!m->wait_mask)
+        if (!cpu->wait_mask)
             return;
         mmu_do_work(cpu);
         sched_yield();

@@ -293,6 +293,17 @@ static const struct insn *cache_abort(struct cpu *cpu, const struct insn *i,
     return exc_data_abort(cpu, i, va, 1u << 8 | 1u << 6 | fsc);
 }
 
+bool sys_is_zva(unsigned key)
+{
+    return key == DC_ZVA;
+}
+
+bool sys_is_clean(unsigned key)
+{
+    return key == DC_CVAC || key == DC_CVAU || key == DC_CVAP ||
+           key == DC_CIVAC;
+}
+
 static const struct insn *ic_ivau(struct cpu *cpu, const struct insn *i,
                                   uint64_t va)
 {

@@ -46,12 +46,11 @@ READ(mpidr)
     return SYSREG_DONE;
 }
 
-/* 64-byte lines, PIPT, IDC = 1, DIC = 0 */
 READ(ctr)
 {
     if (el0_without(cpu, SCTLR_UCT))
         return SYSREG_TRAP;
-    *value = 0x9444c004;
+    *value = SYSREG_CTR_EL0;
     return SYSREG_DONE;
 }
 

@@ -75,6 +75,14 @@ struct sysreg_def {
 extern const struct sysreg_def sysregs[];
 extern const unsigned num_sysregs;
 
+/* CTR_EL0: 64-byte lines, PIPT, IDC = 1, DIC = 0 */
+#define SYSREG_CTR_EL0 0x9444c004u
+
+/* Whether SYS with this key (imm_sys_key) is DC CVAC, CVAU, CVAP or CIVAC, and
+   whether it is DC ZVA. */
+bool sys_is_clean(unsigned key);
+bool sys_is_zva(unsigned key);
+
 /* Index into sysregs[] by SYSREG_KEY, for MRS and MSR. */
 unsigned sysreg_find(unsigned key);
 

@@ -532,6 +532,15 @@ static bool em_extr(struct tr *t, const struct insn *i)
     bool w = is_x(i);
     unsigned n = FIELD(i, 15, 10);
 
+    if (i->rn == i->rm) { /* ROR: SHRD would be microcode */
+        unsigned dst = t_dst(i->rd, RAX);
+
+        t_get_to(t, w, dst, i->rn);
+        if (n)
+            x64_shift_imm(&t->c, w, SH_ROR, dst, n);
+        t_put(t, i->rd, dst);
+        return true;
+    }
     t_get_to(t, w, RAX, i->rm);
     if (n) {
         x64_op_rr(&t->c, w, 0x1ac, t_get(t, i->rn, RCX), RAX); /* shrd */

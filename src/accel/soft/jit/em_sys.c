@@ -11,6 +11,14 @@ static bool em_nop(struct tr *t, const struct insn *i)
     return true;
 }
 
+static void lock_or_stack(struct tr *t)
+{
+    x64_u8(&t->c, 0xf0); /* lock or dword [rsp], 0 */
+    x64_u8(&t->c, 0x83);
+    x64_modrm_mem(&t->c, ALU_OR, RSP, 0);
+    x64_u8(&t->c, 0);
+}
+
 /* Only a full barrier orders a store with a later load: a locked instruction
    on the stack, 2.2 ns against 16 of MFENCE. */
 static bool em_dmb(struct tr *t, const struct insn *i)
@@ -19,10 +27,61 @@ static bool em_dmb(struct tr *t, const struct insn *i)
 
     if (kind == 1 || kind == 2)
         return em_nop(t, i);
-    x64_u8(&t->c, 0xf0); /* lock or dword [rsp], 0 */
-    x64_u8(&t->c, 0x83);
-    x64_modrm_mem(&t->c, ALU_OR, RSP, 0);
-    x64_u8(&t->c, 0);
+    lock_or_stack(t);
+    return true;
+}
+
+/* Nothing posted to other CPUs since the last one: no more than a barrier. */
+static bool em_dsb(struct tr *t, const struct insn *i)
+{
+    (void)i;
+    x64_alu_mi(&t->c, false, ALU_CMP, RBP, CPU(wait_mask), 0);
+    t_bail(t, CC_NE);
+    lock_or_stack(t);
+    return true;
+}
+
+static void compare_byte(struct tr *t, int32_t disp, unsigned imm)
+{
+    x64_u8(&t->c, 0x80);
+    x64_modrm_mem(&t->c, ALU_CMP, RBP, disp);
+    x64_u8(&t->c, imm);
+}
+
+/* What changes the context takes effect at once and ends its block; what is
+   left is to pay attention and to break links into changed code. */
+static bool em_isb(struct tr *t, const struct insn *i)
+{
+    (void)i;
+    x64_alu_mi(&t->c, false, ALU_CMP, RBP, CPU(attention), 0);
+    t_bail(t, CC_NE);
+    compare_byte(t, CPU(code_changed), 0);
+    t_bail(t, CC_NE);
+    return true;
+}
+
+/* At EL1 nothing traps; these are more than a word of cpu->sys[]. */
+static bool mrs_special(struct tr *t, const struct insn *i, unsigned key)
+{
+    unsigned dst = t_dst(i->rd, RAX);
+
+    switch (key) {
+    case KEY_CTR_EL0:
+        x64_mov_imm(&t->c, dst, SYSREG_CTR_EL0);
+        break;
+    case KEY_SP_EL0: /* UNDEFINED while it is in use */
+        compare_byte(t, CPU(spsel), 1);
+        t_bail(t, CC_NE);
+        x64_load(&t->c, true, dst, RBP, CPU(sp_el));
+        break;
+    case KEY_DAIF:
+        x64_op_rm(&t->c, false, 0x1b6, dst, RBP, CPU(daif));
+        x64_shift_imm(&t->c, false, SH_SHL, dst, 6);
+        break;
+    default:
+        return false;
+    }
+    t_put(t, i->rd, dst);
     return true;
 }
 
@@ -34,11 +93,20 @@ static bool em_mrs(struct tr *t, const struct insn *i)
     unsigned dst = t_dst(i->rd, RAX);
 
     if (el < r->plain_read_el)
-        return false;
+        return el == 1 && mrs_special(t, i, r->key);
     x64_load(&t->c, true, dst, RBP, CPU(sys) + 8 * (int32_t)r->slot);
     t_put(t, i->rd, dst);
     t->flags_kept = true;
     return true;
+}
+
+/* Unmasking with an interrupt pending is tier 0's. */
+static void bail_if_pending(struct tr *t)
+{
+    compare_byte(t, CPU(irq_line), 0);
+    t_bail(t, CC_NE);
+    compare_byte(t, CPU(fiq_line), 0);
+    t_bail(t, CC_NE);
 }
 
 static bool em_msr(struct tr *t, const struct insn *i)
@@ -46,11 +114,68 @@ static bool em_msr(struct tr *t, const struct insn *i)
     const struct sysreg_def *r = &sysregs[i->imm];
     unsigned el = t->mode & MODE_EL1 ? 1 : 0;
 
+    if (el == 1 && r->key == KEY_DAIF) {
+        bail_if_pending(t);
+        t_get_to(t, false, RAX, i->rd);
+        x64_shift_imm(&t->c, false, SH_SHR, RAX, 6);
+        x64_alu_ri(&t->c, false, ALU_AND, RAX, 15);
+        x64_op_rm(&t->c, false, 0x88, RAX, RBP, CPU(daif));
+        return true;
+    }
     if (el < r->plain_write_el || r->mask != ~0ull || r->ones)
         return false;
     x64_store(&t->c, true, t_get(t, i->rd, RAX), RBP,
               CPU(sys) + 8 * (int32_t)r->slot);
     t->flags_kept = true;
+    return true;
+}
+
+static bool daif_imm(struct tr *t, enum x64_alu op, unsigned imm)
+{
+    x64_u8(&t->c, 0x80);
+    x64_modrm_mem(&t->c, op, RBP, CPU(daif));
+    x64_u8(&t->c, imm);
+    return true;
+}
+
+static bool em_daifset(struct tr *t, const struct insn *i)
+{
+    return t->mode & MODE_EL1 && daif_imm(t, ALU_OR, FIELD(i, 11, 8));
+}
+
+static bool em_daifclr(struct tr *t, const struct insn *i)
+{
+    if (!(t->mode & MODE_EL1))
+        return false;
+    bail_if_pending(t);
+    return daif_imm(t, ALU_AND, ~FIELD(i, 11, 8) & 15);
+}
+
+/* DC ZVA: 64 bytes. At EL0 only where SCTLR_EL1.DZE allows it. */
+static bool zero_block(struct tr *t, const struct insn *i)
+{
+    if (!(t->mode & MODE_EL1)) {
+        x64_load(&t->c, false, RAX, RBP, CPU(sys) + 8 * SYS_SCTLR_EL1);
+        x64_alu_ri(&t->c, false, ALU_AND, RAX, 1 << 14);
+        t_bail(t, CC_E);
+    }
+    t_get_to(t, true, RAX, i->rd);
+    x64_alu_ri(&t->c, true, ALU_AND, RAX, -64);
+    t_tlb(t, 64, true);
+    for (int32_t n = 0; n < 64; n += 8)
+        x64_store_imm(&t->c, true, RDX, n, 0);
+    return true;
+}
+
+/* Cleaning the cache is no more than a read that may fault. */
+static bool em_sys(struct tr *t, const struct insn *i)
+{
+    if (sys_is_zva((unsigned)i->imm))
+        return zero_block(t, i);
+    if (!(t->mode & MODE_EL1) || !sys_is_clean((unsigned)i->imm))
+        return false;
+    t_get_to(t, true, RAX, i->rd);
+    t_tlb(t, 1, false);
     return true;
 }
 
@@ -65,6 +190,15 @@ static bool em_clrex(struct tr *t, const struct insn *i)
 }
 
 const struct jit_emitter jit_sys_emitters[] = {
-    {OP_HINT, em_nop}, {OP_DMB, em_dmb},     {OP_MRS, em_mrs},
-    {OP_MSR, em_msr},  {OP_CLREX, em_clrex}, {0, NULL},
+    {OP_HINT, em_nop},
+    {OP_DMB, em_dmb},
+    {OP_DSB, em_dsb},
+    {OP_ISB, em_isb},
+    {OP_MRS, em_mrs},
+    {OP_MSR, em_msr},
+    {OP_MSR_DAIFSet, em_daifset},
+    {OP_MSR_DAIFClr, em_daifclr},
+    {OP_SYS, em_sys},
+    {OP_CLREX, em_clrex},
+    {0, NULL},
 };
