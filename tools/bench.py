@@ -139,6 +139,7 @@ def describe(args, kernel, rows, modes):
         "rounds": args.rounds, "rows": rows,
         "modes": [m.name for m in modes], "samples": {}, "checksums": {},
         "failed": {}, "boot": {}, "peak_kib": {}, "mips": {}, "stats": {},
+        "boot_stats": {},
     }
 
 
@@ -177,7 +178,8 @@ def note_boot(data, mode, cpus):
         str(cpus), {"wall": [], "uptime": []})
     boot["wall"].append(result.init_ns)
     boot["uptime"].append(result.uptime_ns)
-    return result
+    if cpus == 1 and result.stats:
+        data["boot_stats"][mode.name] = result.stats
 
 
 def note_rate(data, guests, scale):

@@ -155,6 +155,21 @@ class Report:
             lines.append(line + [f"{rate:.0f}" if rate else "-"])
         return lines
 
+    def fallbacks(self):
+        """What the translator leaves to the interpreter in a boot with one
+        CPU: how many, of how many, and a line for each instruction. Counters
+        of instructions are named as those, in capitals."""
+        stats = self.data["boot_stats"].get("squib-jit", {})
+        names = sorted((n for n in stats if n[:1].isupper()),
+                       key=stats.get, reverse=True)
+        total = stats.get("instructions")
+        if not names or not total:
+            return None
+        lines = [["instruction", "times", "of a million"]]
+        lines += [[n, str(stats[n]), f"{stats[n] * 1e6 / total:.1f}"]
+                  for n in names]
+        return sum(stats[n] for n in names), total, lines
+
     def slower(self):
         """The rows on which the fastest squib loses to QEMU."""
         if not self.squibs or "qemu" not in self.guests:
@@ -166,6 +181,11 @@ class Report:
         out = [align(self.table()), "", align(self.sections())]
         if self.guests:
             out += ["", align(self.machine())]
+        if self.fallbacks():
+            count, total, lines = self.fallbacks()
+            out += ["", f"left to the interpreter in a boot: {count} of "
+                    f"{total} instructions, {count / total:.3%}",
+                    align(lines[:13])]
         if self.slower():
             out += ["", f"{self.squibs[-1]} is slower than QEMU on: " +
                     ", ".join(self.slower())]
@@ -233,7 +253,7 @@ code.
 
 {whole}
 
-## Row by row
+{fallbacks}## Row by row
 
 {table}
 
@@ -243,6 +263,25 @@ code.
 
 The numbers behind this page are in [bench.json](bench.json).
 """
+
+
+FALLBACKS = """\
+## What is not translated
+
+Instructions that the translator leaves to the interpreter, in a boot with one
+CPU: {count} of {total}, {share:.3%}.
+
+{lines}
+
+"""
+
+
+def fallback_text(report):
+    if not report.fallbacks():
+        return ""
+    count, total, lines = report.fallbacks()
+    return FALLBACKS.format(count=count, total=total, share=count / total,
+                            lines=markdown(lines))
 
 
 def readme(report):
@@ -270,6 +309,7 @@ def readme(report):
         kernel=data["kernel"], mem=data["mem"], qemu=qemu, warning=warning,
         pick="the best" if data["best"] else "medians",
         repeat=f"{turns} at {data['scale']} % of the work", slower=slower,
+        fallbacks=fallback_text(report),
         sections=markdown(report.sections()),
         whole=markdown(report.machine()), table=markdown(report.table()),
         rows=markdown([["row", "group", "what"]] + [
