@@ -22,9 +22,9 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import bench_report  # noqa: E402
-from bench_run import (GUEST_MEM, QEMU, TOP, WORK, Native, Qemu,  # noqa: E402
-                       Squib, Trouble, build, make_initrd, need, raw_kernel,
-                       squib_modes)
+from bench_run import (CROSS_CC1, GUEST_MEM, QEMU, TOP, WORK, Native, Qemu,  # noqa: E402
+                       Squib, Trouble, build, make_initrd,
+                       make_programs_initrd, need, raw_kernel, squib_modes)
 
 # Integer code only: what the rate of instructions is measured with, and what
 # chooses QEMU's CPU (with a row of each other kind).
@@ -118,6 +118,22 @@ def choose_modes(args, native, kernel, initrd, squib):
     if "qemu" not in modes:
         say("QEMU is not installed (qemu-system-arm): left out")
     return [modes[m]() for m in modes if m in wanted]
+
+
+def add_programs(rows, modes, program):
+    """Gives the guests what the rows of real programs need, or leaves these
+    rows out."""
+    names = [r["name"] for r in rows if r["group"] == "programs"]
+    if not names:
+        return rows
+    initrd = make_programs_initrd(program)
+    if not initrd or not os.path.exists(CROSS_CC1):
+        say("Debian's arm64 programs are not to be had: left out")
+        return [r for r in rows if r["group"] != "programs"]
+    for mode in modes:
+        if mode.is_guest:
+            mode.programs, mode.programs_initrd = names, initrd
+    return rows
 
 
 def describe(args, kernel, rows, modes):
@@ -256,6 +272,7 @@ def main():
     kernel = find_kernel(args.kernel)
     modes = choose_modes(args, native, raw_kernel(kernel), make_initrd(arm),
                          squib)
+    rows = add_programs(rows, modes, arm)
     data = describe(args, kernel, rows, modes)
     for mode in modes:
         if mode.name == "qemu":

@@ -15,6 +15,7 @@ SECTIONS = [
     ("atomics, locks, threads", ("threads",), 5),
     ("system calls, pipes, processes", ("kernel",), 2.5),
     ("page faults and mappings", ("faults",), 2),
+    ("real programs", ("programs",), 3),
     ("all work in user mode", ("integer", "memory", "strings", "calls",
                                "float", "vector", "crypto"), 4),
 ]

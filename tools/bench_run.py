@@ -18,6 +18,16 @@ import mkinitrd  # noqa: E402
 SOURCES = os.path.join(TOP, "tests", "bench")
 WORK = os.path.join(TOP, ".cache", "bench")
 GUEST_MEM = 256  # MiB
+PROGRAMS_MEM = 512
+
+# What the rows of programs.c need of Debian, and where its compiler is here.
+PACKAGES = ("libc6", "libgcc-s1", "libstdc++6", "zlib1g", "zstd", "liblz4-1",
+            "liblzma5", "libzstd1", "python3.11-minimal",
+            "libpython3.11-minimal", "libexpat1", "cpp-12", "libgmp10",
+            "libisl23", "libmpc3", "libmpfr6")
+CROSS_CC1 = "/usr/lib/gcc-cross/aarch64-linux-gnu/12/cc1"
+LEFT_OUT = ("usr/share", "usr/lib/aarch64-linux-gnu/gconv",
+            "lib/aarch64-linux-gnu/gconv", "etc")
 SILENCE = 90     # seconds without a line after which a guest is given up
 WORDS = "console=ttyAMA0 quiet panic=-1"
 
@@ -90,6 +100,61 @@ def make_initrd(program):
     return target
 
 
+def source_to_compile():
+    target = os.path.join(WORK, "source.i")
+    source = os.path.join(SOURCES, "float.c")
+    if not newer(target, [source]):
+        subprocess.run(["aarch64-linux-gnu-gcc", "-E", "-P", source, "-o",
+                        target], check=True)
+    return target
+
+
+def add_tree(ar, root):
+    for folder, folders, files in os.walk(root):
+        inside = os.path.relpath(folder, root)
+        if inside.startswith(LEFT_OUT):
+            folders.clear()
+            continue
+        if inside != ".":
+            ar.folder(inside)
+        for name in sorted(files + folders):
+            path = os.path.join(folder, name)
+            at = os.path.normpath(os.path.join(inside, name))
+            if os.path.islink(path):
+                ar.add(at, 0o120777, os.readlink(path).encode())
+            elif os.path.isfile(path):
+                ar.program(at, path)
+
+
+def make_programs_initrd(program):
+    """That, and a piece of Debian. None when it cannot be fetched."""
+    target = os.path.join(WORK, "programs.cpio")
+    root = os.path.join(WORK, "programs")
+    source = source_to_compile()
+    if not os.path.exists(os.path.join(root, "done")):
+        shutil.rmtree(root, ignore_errors=True)
+        log = os.path.join(WORK, "programs.log")
+        with open(log, "wb") as f:
+            if subprocess.run([os.path.join(TOP, "tools", "fetch-debs"),
+                               "arm64", root, *PACKAGES], stdout=f, stderr=f,
+                              check=False).returncode != 0:
+                return None
+        with open(os.path.join(root, "done"), "wb"):
+            pass
+    if newer(target, [program, source, __file__]):
+        return target
+    ar = mkinitrd.Archive()
+    for name in ("dev", "proc", "tmp"):
+        ar.folder(name)
+    ar.add("dev/console", 0o20600, device=(5, 1))
+    ar.program("init", program)
+    ar.program("source.i", source)
+    add_tree(ar, root)
+    with open(target, "wb") as f:
+        f.write(ar.finish())
+    return target
+
+
 class Result:
     """What one run of a mode said."""
 
@@ -102,6 +167,11 @@ class Result:
         self.stats = {}
         self.ended = False
         self.last = None
+
+    def join(self, other):
+        self.failed += other.failed
+        for name, samples in other.rows.items():
+            self.rows.setdefault(name, []).extend(samples)
 
     def line(self, text, since_start):
         words = text.split()
@@ -127,12 +197,13 @@ def peak_of(pid):
         return 0
 
 
-def watch(command, silence, errors):
+def watch(command, silence, errors, env=None):
     """Run it, note when each line comes, give it up when none comes."""
     result = Result()
     start = time.monotonic_ns()
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE, stderr=errors)
+                               stdout=subprocess.PIPE, stderr=errors,
+                               env=env)
     rest = b""
     try:
         while True:
@@ -167,10 +238,12 @@ class Native:
         self.program = program
 
     def run(self, rows, scale, cpus=2, rounds=1):
+        env = {**os.environ, "BENCH_ZSTD": "zstd", "BENCH_PYTHON": "python3",
+               "BENCH_CC1": CROSS_CC1, "BENCH_SOURCE": source_to_compile()}
         # Five rounds cost little here, and noise weighs more.
         result = watch([self.program, "--scale", str(scale), "--rounds",
                         str(max(rounds, 5)), *rows], SILENCE,
-                       subprocess.DEVNULL)
+                       subprocess.DEVNULL, env)
         result.ended = True
         return result
 
@@ -180,10 +253,13 @@ class Guest:
     them: the guest is started anew behind the one that hung."""
 
     is_guest = True
+    programs = ()         # the rows that need the other initrd
+    programs_initrd = None
 
     def __init__(self, kernel, initrd):
         self.kernel = kernel
         self.initrd = initrd
+        self.mem = GUEST_MEM
 
     def command(self, cpus, words):
         raise NotImplementedError
@@ -202,6 +278,20 @@ class Guest:
         return result
 
     def run(self, rows, scale, cpus=2, rounds=1):
+        apart = [r for r in rows if r in self.programs]
+        if not apart:
+            return self.run_all(rows, scale, cpus, rounds)
+        rows = [r for r in rows if r not in apart]
+        whole = self.run_all(rows, scale, cpus, rounds) if rows else Result()
+        small, self.initrd = self.initrd, self.programs_initrd
+        self.mem = PROGRAMS_MEM
+        try:
+            whole.join(self.run_all(apart, scale, cpus, rounds))
+        finally:
+            self.initrd, self.mem = small, GUEST_MEM
+        return whole
+
+    def run_all(self, rows, scale, cpus, rounds):
         whole = self.boot(rows, scale, cpus, rounds)
         part = whole
         while not part.ended:
@@ -216,10 +306,8 @@ class Guest:
             if not rows:
                 break
             part = self.boot(rows, scale, cpus, rounds)
-            whole.failed += part.failed
+            whole.join(part)
             whole.peak_kib = max(whole.peak_kib, part.peak_kib)
-            for name, samples in part.rows.items():
-                whole.rows.setdefault(name, []).extend(samples)
         return whole
 
 
@@ -233,7 +321,7 @@ class Qemu(Guest):
     def command(self, cpus, words):
         return [QEMU, "-accel", "tcg,thread=multi,tb-size=512",
                 "-M", "virt,gic-version=3", "-cpu", self.cpu,
-                "-smp", str(cpus), "-m", str(GUEST_MEM), "-nic", "none",
+                "-smp", str(cpus), "-m", str(self.mem), "-nic", "none",
                 "-nographic", "-no-reboot", "-kernel", self.kernel,
                 "-initrd", self.initrd, "-append", words]
 
@@ -263,7 +351,7 @@ class Squib(Guest):
 
     def command(self, cpus, words):
         return [self.program, "run", "--kernel", self.kernel, "--initrd",
-                self.initrd, "--cpus", str(cpus), "--mem", str(GUEST_MEM),
+                self.initrd, "--cpus", str(cpus), "--mem", str(self.mem),
                 "--append", words, "--stats", *self.flags]
 
 

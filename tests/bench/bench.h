@@ -30,6 +30,7 @@ extern const struct row string_rows[];
 extern const struct row kernel_rows[];
 extern const struct row fault_rows[];
 extern const struct row thread_rows[];
+extern const struct row program_rows[];
 
 /* The same numbers everywhere; each row starts from the same seed. */
 uint64_t bench_random(void);

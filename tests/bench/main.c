@@ -34,8 +34,9 @@
 #include <unistd.h>
 
 static const struct row *const all_rows[] = {
-    integer_rows, call_rows,   memory_rows, string_rows, float_rows,
-    vector_rows,  crypto_rows, kernel_rows, fault_rows,  thread_rows,
+    integer_rows, call_rows,   memory_rows,  string_rows,
+    float_rows,   vector_rows, crypto_rows,  kernel_rows,
+    fault_rows,   thread_rows, program_rows,
 };
 
 enum { NUM_LISTS = sizeof(all_rows) / sizeof(all_rows[0]) };
