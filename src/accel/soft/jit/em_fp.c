@@ -21,6 +21,12 @@ void fp_bail_unordered(struct tr *t, bool d, unsigned a, unsigned b)
     t_bail(t, CC_P);
 }
 
+/* A number with anything above it. */
+static unsigned operand(struct tr *t, const struct insn *i, unsigned n)
+{
+    return t_vget_part(t, bits_of(i), n);
+}
+
 static void put(struct tr *t, const struct insn *i, unsigned xmm)
 {
     t_vstore_low(t, bits_of(i), i->rd, xmm);
@@ -116,7 +122,7 @@ static bool e_FABS(struct tr *t, const struct insn *i)
     if (!has_vex(t))
         return false;
     t_vconst(t, 1, d ? INT64_MAX : INT32_MAX);
-    x64_vex_rr(&t->c, V_AND, false, 0, 1, t_vget(t, i->rn));
+    x64_vex_rr(&t->c, V_AND, false, 0, 1, operand(t, i, i->rn));
     put(t, i, 0);
     t->flags_kept = true;
     return true;
@@ -144,7 +150,7 @@ static void arith(struct tr *t, const struct insn *i, unsigned op)
 {
     unsigned a = t_vget_low(t, bits_of(i), i->rn, 0);
 
-    fp_op(t, fp_scalar(is_d(i)), op, 0, a, t_vget(t, i->rm));
+    fp_op(t, fp_scalar(is_d(i)), op, 0, a, operand(t, i, i->rm));
 }
 
 #define ARITH(name, op)                                      \
@@ -176,7 +182,7 @@ static bool e_FSQRT(struct tr *t, const struct insn *i)
     if (!fp_plain(t))
         return false;
     fp_zero(t, 1);
-    fp_op(t, fp_scalar(is_d(i)), V_SQRT, 0, 1, t_vget(t, i->rn));
+    fp_op(t, fp_scalar(is_d(i)), V_SQRT, 0, 1, operand(t, i, i->rn));
     return put_number(t, i, 0);
 }
 
@@ -201,8 +207,8 @@ static bool fused(struct tr *t, const struct insn *i, enum v_fma op)
     if (!fp_plain(t) || !(t->features & JIT_FMA))
         return false;
     t_vload_low(t, bits_of(i), 0, i->ra);
-    a = t_vget(t, i->rn);
-    b = t_vget(t, i->rm);
+    a = operand(t, i, i->rn);
+    b = operand(t, i, i->rm);
     x64_vex_rr(&t->c, V_FMA(op, true), is_d(i), 0, a, b);
     return put_number(t, i, 0);
 }
@@ -282,9 +288,9 @@ static void compare(struct tr *t, bool d, unsigned op, unsigned a, unsigned b)
 
 static void compare_regs(struct tr *t, const struct insn *i, unsigned op)
 {
-    unsigned a = t_vget(t, i->rn);
+    unsigned a = operand(t, i, i->rn);
 
-    compare(t, is_d(i), op, a, t_vget(t, i->rm));
+    compare(t, is_d(i), op, a, operand(t, i, i->rm));
 }
 
 /* COMIS counts quiet NaNs too, as FCMPE does. */
@@ -301,7 +307,7 @@ static void compare_regs(struct tr *t, const struct insn *i, unsigned op)
         if (!fp_plain(t))                                           \
             return false;                                           \
         fp_zero(t, 0);                                              \
-        compare(t, is_d(i), op, t_vget(t, i->rn), 0);               \
+        compare(t, is_d(i), op, operand(t, i, i->rn), 0);           \
         return true;                                                \
     }
 COMPARE(FCMP, V_UCOMIS)
@@ -311,15 +317,18 @@ static bool cond_compare(struct tr *t, const struct insn *i, unsigned op)
 {
     unsigned cond = FIELD(i, 15, 12), nzcv = FIELD(i, 3, 0);
     uint8_t *otherwise, *end;
+    unsigned a, b;
 
     if (!fp_plain(t))
         return false;
+    a = operand(t, i, i->rn);
+    b = operand(t, i, i->rm);
     if (cond >= 14) {
-        compare_regs(t, i, op);
+        compare(t, is_d(i), op, a, b);
         return true;
     }
     otherwise = x64_jcc(&t->c, t_cond(t, cond) ^ 1);
-    compare_regs(t, i, op);
+    compare(t, is_d(i), op, a, b);
     end = x64_jmp(&t->c);
     x64_here(&t->c, otherwise);
     x64_store_imm(&t->c, false, RBP, CPU(hflags),
@@ -366,7 +375,7 @@ static bool e_FCVT_d_s(struct tr *t, const struct insn *i)
     if (!fp_plain(t))
         return false;
     fp_zero(t, 1);
-    fp_op(t, FP_SS, V_CVTF2F, 0, 1, t_vget(t, i->rn));
+    fp_op(t, FP_SS, V_CVTF2F, 0, 1, operand(t, i, i->rn));
     fp_bail_unordered(t, true, 0, 0);
     t_vstore_low(t, 64, i->rd, 0);
     return true;
@@ -377,7 +386,7 @@ static bool e_FCVT_s_d(struct tr *t, const struct insn *i)
     if (!fp_plain(t))
         return false;
     fp_zero(t, 1);
-    fp_op(t, FP_SD, V_CVTF2F, 0, 1, t_vget(t, i->rn));
+    fp_op(t, FP_SD, V_CVTF2F, 0, 1, operand(t, i, i->rn));
     fp_bail_unordered(t, false, 0, 0);
     t_vstore_low(t, 32, i->rd, 0);
     return true;
@@ -431,7 +440,7 @@ static bool rint_by(struct tr *t, const struct insn *i, unsigned mode)
 
     if (!fp_plain(t))
         return false;
-    a = t_vget(t, i->rn);
+    a = operand(t, i, i->rn);
     if (mode == ROUND_A)
         round_away(t, is_d(i), 0, a);
     else
@@ -495,7 +504,7 @@ static bool to_int(struct tr *t, const struct insn *i, unsigned mode,
 
     if (!fp_plain(t))
         return false;
-    src = a = t_vget(t, i->rn);
+    src = a = operand(t, i, i->rn);
     if (mode != ROUND_Z) {
         src = 0;
         if (mode == ROUND_A)

@@ -145,6 +145,7 @@ void t_bail(struct tr *t, enum x64_cc cc)
     check(t->num_bails <= TR_MAX_BAILS);
     b->place = x64_jcc(&t->c, cc);
     b->back = NULL;
+    b->reload = 0;
     b->idx = (uint16_t)t->idx;
 }
 

@@ -27,7 +27,7 @@
 #include "isa_gen.h"
 
 enum { TR_MAX_BAILS = 256, TR_MAX_EXITS = 2 * BLOCK_MAX_INSNS + 2 };
-enum { TR_INSN_BYTES = 256 /* the most an emitter may emit, cold part too */ };
+enum { TR_INSN_BYTES = 512 /* the most an emitter may emit, cold part too */ };
 
 /* A direct exit: its displacement can be linked to the block at `target`. */
 struct tr_exit {
@@ -35,10 +35,30 @@ struct tr_exit {
     uint32_t target; /* offset in the page */
 };
 
+/* xmm8 to xmm15 hold recent V registers: tr_vec.c's own. */
+enum { TR_VEC_REGS = 8 };
+
 struct tr_bail {
     uint8_t *place; /* of the jump to the cold part */
     uint8_t *back;  /* where it goes on */
     uint16_t idx;   /* of the instruction */
+    uint8_t reload; /* mask of those wanted behind it, and their contents: */
+    uint8_t vreg[TR_VEC_REGS]; /* V register, valid bits / 64 above bit 5 */
+};
+
+struct tr_vec_reg {
+    uint8_t vreg;   /* V register + 1; 0: none */
+    uint8_t valid;  /* its low 32, 64 or 128 bits are here; zero above */
+    uint8_t low;    /* what is above these is known to be zero */
+    uint16_t since; /* the first bail behind which it must be reloaded */
+    uint16_t used;  /* when last: the one to give up */
+};
+struct tr_vec {
+    struct tr_vec_reg reg[TR_VEC_REGS];
+    unsigned idx;        /* the instruction of the following */
+    unsigned first_bail; /* of that instruction */
+    unsigned locked;     /* mask: handed out to its emitter */
+    uint16_t clock;
 };
 
 struct glue {
@@ -48,13 +68,6 @@ struct glue {
     const uint8_t *probe;    /* jmp; rax: the PC to go to */
     const uint8_t *leave;    /* jmp; rax: the PC to go on at, in C */
     const uint8_t *link;     /* jmp; eax: number of the exit */
-};
-
-/* Which V registers xmm8 to xmm15 hold: tr_vec.c's own. */
-enum { TR_VEC_REGS = 8 };
-struct tr_vec {
-    uint8_t holds[TR_VEC_REGS]; /* V register + 1, or 0 */
-    uint8_t next;               /* the one to take next */
 };
 
 struct tr {

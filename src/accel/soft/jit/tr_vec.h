@@ -4,16 +4,23 @@
 /*
  * Guest V registers for emitters. They live in cpu->v[], which is always up to
  * date between instructions. xmm0 to xmm7 are scratch, dead between
- * instructions; xmm8 to xmm15 are this file's, to keep recent V registers in:
- * emitters get them from t_vget only, and never write them.
+ * instructions; xmm8 to xmm15 are this file's, which keeps recent V registers
+ * in them through the block: emitters get them from t_vget* only, and never
+ * write them. Tier 0 clobbers them all; behind a bail those are loaded again
+ * that are used later.
+ *
+ * Nothing here may be called in code that is jumped over: what a register
+ * holds must not depend on the way taken. V registers are written by t_vstore*
+ * only.
  */
 
 #include "accel/soft/jit/tr.h"
 #include "accel/soft/jit/x64_vec.h"
 
-/* An xmm register that holds Vn, to be read only, until the next t_vget but
-   three or the end of the instruction. */
+/* An xmm register that holds Vn, to be read only, until the end of the
+   instruction. The second form: only its low `bits`, with anything above. */
 unsigned t_vget(struct tr *t, unsigned n);
+unsigned t_vget_part(struct tr *t, unsigned bits, unsigned n);
 
 /* xmm = Vn, xmm one of the scratch registers. */
 void t_vload(struct tr *t, unsigned xmm, unsigned n);
@@ -28,6 +35,12 @@ void t_vstore(struct tr *t, unsigned n, unsigned xmm);
 unsigned t_vget_low(struct tr *t, unsigned bits, unsigned n, unsigned scratch);
 void t_vload_low(struct tr *t, unsigned bits, unsigned xmm, unsigned n);
 void t_vstore_low(struct tr *t, unsigned bits, unsigned n, unsigned xmm);
+
+/* Nothing is held: at the start of a block, and behind a call into C. */
+void t_vec_reset(struct tr *t);
+
+/* In the cold part, behind tier 0: loads again what is wanted. */
+void t_vec_reload(struct tr *t, const struct tr_bail *bail);
 
 /* xmm = constant in the low 64 bits, zero above. Clobbers rax. */
 void t_vconst(struct tr *t, unsigned xmm, uint64_t low);

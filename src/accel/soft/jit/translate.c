@@ -10,6 +10,7 @@
 #include <pthread.h>
 
 #include "accel/soft/decode.h"
+#include "accel/soft/jit/tr_vec.h"
 
 static jit_emit_fn *emitters[NUM_A64_OPS + 2];
 static exec_fn *executors[NUM_A64_OPS + 2];
@@ -83,6 +84,7 @@ static void emit_fallback(struct tr *t, struct wants *w)
 
     want_record(t, w, t->idx);
     call_to(t, t->glue->fallback);
+    t_vec_reset(t);
     if (ends) {
         t_pc_to(t, RAX, t_off(t) + 4);
         x64_jmp_to(&t->c, t->glue->leave);
@@ -117,6 +119,7 @@ static void emit_bails(struct tr *t, struct wants *w)
             x64_here(&t->c, t->bails[n].place);
         want_record(t, w, b->idx);
         call_to(t, t->glue->miss);
+        t_vec_reload(t, b);
         x64_jmp_to(&t->c, b->back);
     }
 }
@@ -153,6 +156,7 @@ void translate_block(struct tr *t)
     struct wants w = {.num = 0};
 
     t->entry = t->c.p;
+    t_vec_reset(t);
     if (t->count_insns)
         x64_alu_mi(&t->c, true, ALU_ADD, RBP, CPU(insns),
                    (int32_t)t->src->count);
