@@ -5,12 +5,9 @@ import hashlib
 import random
 import signal
 import string
+import time
 
 import pytest
-
-# What Ctrl-C and Ctrl-Z are for. They work once the shell has given the
-# terminal its cooked modes back, which the echo shows.
-WAIT = "echo wait''ing; sleep 1000\r"
 
 # At the end of what was written; busybox then asks where the cursor is.
 PROMPT = r"squib:\S*# (\x1b\[6n)?$"
@@ -38,6 +35,13 @@ def ask(vm, command, answer):
     return match
 
 
+def begin_waiting(vm):
+    """A command in the foreground; the shell needs a moment to put it there."""
+    vm.type("echo wait''ing; sleep 1000\r")
+    vm.expect("waiting")
+    time.sleep(0.5)
+
+
 def leave(vm):
     vm.type("poweroff\r")
     code, err = vm.wait()
@@ -52,13 +56,11 @@ def test_a_person_at_the_shell(shell):
     ask(vm, "grep -c ^processor /proc/cpuinfo", r"\n2\r")
     ask(vm, "stty size", r"\n24 80\r")
     # Ctrl-C is the guest's, and its shell has job control.
-    vm.type(WAIT)
-    vm.expect("waiting")
+    begin_waiting(vm)
     vm.type("\x03")
     vm.expect(PROMPT)
     ask(vm, "echo code $?", r"\ncode 130\r")
-    vm.type(WAIT)
-    vm.expect("waiting")
+    begin_waiting(vm)
     vm.type("\x1a")
     vm.expect(r"Stopped.*\n")
     vm.expect(PROMPT)

@@ -154,11 +154,12 @@ void exc_fiq(struct cpu *cpu)
     enter_el1(cpu, VECTOR_FIQ, cpu->pc);
 }
 
-/* ISS: ISV = 1, EX, IFSC = 0b100010 debug. */
-void exc_step(struct cpu *cpu, bool was_load_exclusive)
+/* ISS: ISV, EX, IFSC = 0b100010 debug. ISV is 0 if nothing was stepped. */
+void exc_step(struct cpu *cpu, bool stepped, bool was_load_exclusive)
 {
     take_here(cpu, EC_STEP,
-              1u << 24 | (uint32_t)was_load_exclusive << 6 | 0x22);
+              (uint32_t)stepped << 24 | (uint32_t)was_load_exclusive << 6 |
+                  0x22);
 }
 
 void exc_breakpoint(struct cpu *cpu)

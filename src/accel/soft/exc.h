@@ -59,7 +59,7 @@ void exc_pc_align(struct cpu *cpu);
 void exc_illegal(struct cpu *cpu);
 void exc_irq(struct cpu *cpu);
 void exc_fiq(struct cpu *cpu);
-void exc_step(struct cpu *cpu, bool was_load_exclusive);
+void exc_step(struct cpu *cpu, bool stepped, bool was_load_exclusive);
 void exc_breakpoint(struct cpu *cpu);
 
 /* ERET, with the illegal-return rules of D1.3.4. */

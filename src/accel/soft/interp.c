@@ -152,17 +152,20 @@ void interp_step(struct cpu *cpu)
     run_block(cpu, one);
 }
 
+/* LDXR, LDXP, LDAXR and their narrow forms; not CASP, which looks alike. */
+static bool is_load_exclusive(uint32_t word)
+{
+    return (word & 0x3fc00000) == 0x08400000 &&
+           (BIT(word, 31) || !BIT(word, 21));
+}
+
 static void debug_step(struct cpu *cpu)
 {
-    bool active;
-
-    if (step_before(cpu, &active))
-        return;
-    if (!active)
+    if (step_before(cpu) || !step_is_active(cpu))
         return;
     interp_step(cpu);
     if (!cpu->mmio.waiting)
-        cpu->ss = 0;
+        step_after(cpu, is_load_exclusive(cpu->interp->one.blk.insn->word));
 }
 
 static void take_interrupt(struct cpu *cpu)
@@ -178,7 +181,14 @@ static void forget(struct cpu *cpu, uint32_t bits)
     atomic_fetch_and(&cpu->attention, ~bits);
 }
 
-bool interp_attend(struct cpu *cpu)
+static void look_at_timer(struct cpu *cpu)
+{
+    if (cpu->timer_deadline_ns != UINT64_MAX &&
+        cpu->timer_deadline_ns <= host_mono_ns())
+        timer_update(cpu);
+}
+
+static bool attend(struct cpu *cpu)
 {
     uint32_t why = cpu->attention;
 
@@ -212,11 +222,15 @@ bool interp_attend(struct cpu *cpu)
     return true;
 }
 
-static void look_at_timer(struct cpu *cpu)
+/* While debugging is on, no block may be entered: all goes by steps, here. */
+bool interp_attend(struct cpu *cpu)
 {
-    if (cpu->timer_deadline_ns != UINT64_MAX &&
-        cpu->timer_deadline_ns <= host_mono_ns())
-        timer_update(cpu);
+    while (attend(cpu)) {
+        if (likely(!step_is_active(cpu)))
+            return true;
+        look_at_timer(cpu);
+    }
+    return false;
 }
 
 void interp_run(struct cpu *cpu, uint64_t max_insns)

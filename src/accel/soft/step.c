@@ -60,16 +60,20 @@ static bool breakpoint_hits(const struct cpu *cpu, unsigned n)
     return sext64(bvr & ~3ull, 53) == sext64(cpu->pc, 53);
 }
 
-bool step_before(struct cpu *cpu, bool *active)
+bool step_is_active(const struct cpu *cpu)
+{
+    return (BIT(cpu->sys[SYS_MDSCR_EL1], MDSCR_SS) || any_breakpoint(cpu)) &&
+           enabled_now(cpu);
+}
+
+bool step_before(struct cpu *cpu)
 {
     uint64_t mdscr = cpu->sys[SYS_MDSCR_EL1];
-    bool on = enabled_now(cpu);
 
-    *active = on && (BIT(mdscr, MDSCR_SS) || any_breakpoint(cpu));
-    if (!on)
+    if (!enabled_now(cpu))
         return false;
     if (BIT(mdscr, MDSCR_SS) && !cpu->ss) {
-        exc_step(cpu, false);
+        exc_step(cpu, false, false);
         return true;
     }
     if (!BIT(mdscr, MDSCR_MDE))
@@ -81,4 +85,11 @@ bool step_before(struct cpu *cpu, bool *active)
         }
     }
     return false;
+}
+
+void step_after(struct cpu *cpu, bool was_load_exclusive)
+{
+    cpu->ss = 0;
+    if (BIT(cpu->sys[SYS_MDSCR_EL1], MDSCR_SS) && enabled_now(cpu))
+        exc_step(cpu, true, was_load_exclusive);
 }

@@ -18,6 +18,11 @@ void step_changed(struct cpu *cpu);
 /* DebugExceptionReturnSS(): an ERET with this SPSR may set PSTATE.SS. */
 bool step_keeps_ss(const struct cpu *cpu, uint64_t spsr);
 
+/* Debugging is on here and now: one instruction at a time. */
+bool step_is_active(const struct cpu *cpu);
+
 /* Before the instruction at cpu->pc: takes a pending step or breakpoint
-   exception, or returns false. *active: the instruction must be stepped. */
-bool step_before(struct cpu *cpu, bool *active);
+   exception, or returns false. */
+bool step_before(struct cpu *cpu);
+/* After it: the step exception, unless there was another one. */
+void step_after(struct cpu *cpu, bool was_load_exclusive);

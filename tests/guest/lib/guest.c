@@ -105,6 +105,8 @@ static bool is_call(uint64_t esr)
     return ec == 0x15;
 }
 
+extern char el0_back[];
+
 void guest_trap(unsigned kind, struct trap_frame *frame);
 void guest_trap(unsigned kind, struct trap_frame *frame)
 {
@@ -125,6 +127,11 @@ void guest_trap(unsigned kind, struct trap_frame *frame)
     t->spsr = frame->spsr;
     if (guest_on_trap && guest_on_trap(kind, frame))
         return;
+    if (kind >= 8) { /* EL0 is left; el0_run returns */
+        frame->elr = (uint64_t)el0_back;
+        frame->spsr = 0x3c5;
+        return;
+    }
     if (t->count > 1000) {
         guest_print("# trap storm: esr %x elr %x far %x\n", t->esr, t->elr,
                     t->far);
@@ -178,6 +185,75 @@ extern char secondary[];
 int64_t cpu_start(unsigned index, void (*fn)(void))
 {
     return hvc(0xc4000003, mpidr_of(index), (uint64_t)secondary, (uint64_t)fn);
+}
+
+static char el0_stacks[32][4096] __attribute__((aligned(4096)));
+
+uint64_t el0_stack(void)
+{
+    return (uint64_t)el0_stacks[cpu_index()] + sizeof(el0_stacks[0]);
+}
+
+uint64_t counter(void)
+{
+    ISB();
+    return READ_SYS(cntvct_el0);
+}
+
+void wait_ns(uint64_t ns)
+{
+    uint64_t end = counter() + ns;
+
+    while (counter() < end)
+        ;
+}
+
+bool wait_for(volatile uint32_t *word, uint32_t value)
+{
+    uint64_t end = counter() + 10000000000ull;
+
+    while (__atomic_load_n(word, __ATOMIC_ACQUIRE) != value) {
+        if (counter() > end) {
+            CHECK_EQ(*word, value);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void (*all_fn)(unsigned index);
+static volatile uint32_t all_done;
+
+static void all_one(void)
+{
+    all_fn(cpu_index());
+    __atomic_fetch_add(&all_done, 1, __ATOMIC_RELEASE);
+    cpu_off();
+}
+
+/* A CPU that counted itself done may not be off yet. */
+static void start_surely(unsigned index)
+{
+    int64_t rc;
+
+    do
+        rc = cpu_start(index, all_one);
+    while (rc == -4 || rc == -5);
+    CHECK_EQ(rc, 0);
+}
+
+void cpu_run_all(void (*fn)(unsigned index))
+{
+    unsigned cpus = cpu_count();
+
+    all_fn = fn;
+    all_done = 0;
+    DSB();
+    for (unsigned n = 1; n < cpus; n++)
+        start_surely(n);
+    fn(0);
+    while (__atomic_load_n(&all_done, __ATOMIC_ACQUIRE) != cpus - 1)
+        ;
 }
 
 void guest_main(const void *fdt);

@@ -65,6 +65,14 @@ typedef bool guest_trap_fn(unsigned kind, struct trap_frame *frame);
 extern guest_trap_fn *guest_on_trap;
 extern guest_trap_fn *guest_on_irq; /* kinds 5, 9 (IRQ) and 6, 10 (FIQ) */
 
+/* Runs at EL0 with its SP and x0, PSTATE as in spsr, until a synchronous
+   exception that no hook handled; the frame's x0 comes back and the rest is in
+   guest_last_trap. */
+uint64_t el0_run(uint64_t entry, uint64_t sp, uint64_t spsr, uint64_t x0);
+/* The same, for code in the text: it begins at a label and ends with svc. */
+#define EL0(label) el0_run((uint64_t)(label), el0_stack(), 0, 0)
+uint64_t el0_stack(void); /* of this CPU, the end of 4 KiB */
+
 /* Firmware and other CPUs. */
 int64_t hvc(uint64_t fn, uint64_t a, uint64_t b, uint64_t c);
 int64_t smc(uint64_t fn, uint64_t a, uint64_t b, uint64_t c);
@@ -77,6 +85,13 @@ uint64_t mpidr_of(unsigned index);
 int64_t cpu_start(unsigned index, void (*fn)(void));
 void cpu_off(void);
 
+/* All of them at once, this one as well; returns when each has returned. */
+void cpu_run_all(void (*fn)(unsigned index));
+uint64_t counter(void); /* CNTVCT_EL0, in nanoseconds */
+void wait_ns(uint64_t ns);
+/* Spins until *word is value; false, and a failure, after ten seconds. */
+bool wait_for(volatile uint32_t *word, uint32_t value);
+
 /* From x0 of the boot protocol. */
 extern const void *guest_fdt;
 
@@ -88,8 +103,10 @@ extern const void *guest_fdt;
     })
 #define WRITE_SYS(reg, value) \
     __asm__ volatile("msr " #reg ", %0" ::"r"((uint64_t)(value)) : "memory")
-#define ISB() __asm__ volatile("isb" ::: "memory")
-#define DSB() __asm__ volatile("dsb sy" ::: "memory")
+#define EC(esr)  ((esr) >> 26 & 0x3f)
+#define ISS(esr) ((esr)&0x1ffffff)
+#define ISB()    __asm__ volatile("isb" ::: "memory")
+#define DSB()    __asm__ volatile("dsb sy" ::: "memory")
 
 static inline uint32_t read32(uint64_t addr)
 {

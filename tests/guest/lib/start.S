@@ -60,6 +60,29 @@ cpu_init:
     isb
     ret
 
+// See guest.h. SP_EL1 is at the exception what it was at the ERET.
+    .globl el0_run, el0_back
+el0_run:
+    stp     x29, x30, [sp, #-96]!
+    stp     x19, x20, [sp, #16]
+    stp     x21, x22, [sp, #32]
+    stp     x23, x24, [sp, #48]
+    stp     x25, x26, [sp, #64]
+    stp     x27, x28, [sp, #80]
+    msr     elr_el1, x0
+    msr     sp_el0, x1
+    msr     spsr_el1, x2
+    mov     x0, x3
+    eret
+el0_back:
+    ldp     x19, x20, [sp, #16]
+    ldp     x21, x22, [sp, #32]
+    ldp     x23, x24, [sp, #48]
+    ldp     x25, x26, [sp, #64]
+    ldp     x27, x28, [sp, #80]
+    ldp     x29, x30, [sp], #96
+    ret
+
     .macro vector kind
     .balign 128
     sub     sp, sp, #272
