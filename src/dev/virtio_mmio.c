@@ -365,11 +365,14 @@ static bool set_queue(struct virtq *q, uint64_t reg, uint32_t value)
     }
 }
 
-/* The queues' registers, between FEATURES_OK and DRIVER_OK. */
+/* The queues' registers, between FEATURES_OK and DRIVER_OK. Linux says "not
+   ready" once more after it has reset a device: true, and nothing to tell. */
 static void write_queue(struct virtio_mmio *m, uint64_t reg, uint32_t value)
 {
     struct virtq *q = selected(m), none = {0};
 
+    if (reg == REG_QUEUE_READY && value == 0 && m->status == 0)
+        return;
     if (!in_step(m, FEATURES_OK, DRIVER_OK | FAILED) ||
         !set_queue(q ? q : &none, reg, value))
         mmio_dev_missed_write(&m->base, reg, 4, value);
