@@ -151,7 +151,8 @@ class Report:
                 for cpus in ("1", "2"):
                     ns = middle(boot.get(cpus, {}).get(key, []))
                     line.append(f"{ns / 1e9:.2f}" if ns else "-")
-            line.append(f"{self.data['peak_kib'].get(mode, 0) / 1024:.0f}")
+            peak = self.data["peak_kib"].get(mode)
+            line.append(f"{peak / 1024:.0f}" if peak else "-")
             rate = self.data["mips"].get(mode)
             lines.append(line + [f"{rate:.0f}" if rate else "-"])
         return lines
