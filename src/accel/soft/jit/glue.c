@@ -170,6 +170,9 @@ static void make_probe(struct x64 *c, const uint8_t *leave)
     x64_load(c, false, RDX, R15, offsetof(struct tlb, tag));
     x64_alu_rm(c, false, ALU_CMP, RDX, RCX, offsetof(struct jit_jump, tag));
     x64_jcc_to(c, CC_NE, leave);
+    x64_load(c, false, RDX, RBP, CPU(mode));
+    x64_alu_rm(c, false, ALU_CMP, RDX, RCX, offsetof(struct jit_jump, mode));
+    x64_jcc_to(c, CC_NE, leave);
     x64_alu_ri(c, true, ALU_AND, RAX, -4096);
     x64_store(c, true, RAX, RBP, CPU(page_base));
     x64_jmp_mem(c, RCX, offsetof(struct jit_jump, host));
