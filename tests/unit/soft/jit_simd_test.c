@@ -134,6 +134,7 @@ static bool make_code(struct bench *b, struct tr *t, jit_emit_fn **emit,
 
     *t = (struct tr){
         .c = b->code, .glue = &b->glue, .features = b->features, .src = b->blk};
+    t_vec_reset(t);
     x64_mov_imm(c, RAX, FLAGS);
     x64_u8(c, 0x50); /* push rax */
     x64_u8(c, 0x9d); /* popfq */

@@ -13,9 +13,7 @@ static bool aes_round(struct tr *t, const struct insn *i, unsigned vop)
 {
     if (!(t->features & JIT_AES) || !simd_ok(t))
         return false;
-    t_vload(t, X1, i->rd);
-    t_vload(t, X2, i->rn);
-    v_op(t, P_XOR, X1, X1, X2);
+    v_op(t, P_XOR, X1, t_vget(t, i->rd), t_vget(t, i->rn));
     v_zero(t, X2);
     v_op(t, vop, X0, X1, X2);
     return v_put(t, i, 1);
@@ -42,9 +40,8 @@ static bool emit_AESMC(struct tr *t, const struct insn *i)
         v_op(t, P_AESENC, X0, X1, X2);
         return v_put(t, i, 1);
     }
-    t_vload(t, X1, i->rn);
     v_zero(t, X2);
-    v_op(t, P_AESDECLAST, X0, X1, X2);
+    v_op(t, P_AESDECLAST, X0, t_vget(t, i->rn), X2);
     v_op(t, P_AESENC, X0, X0, X2);
     return v_put(t, i, 1);
 }
@@ -53,7 +50,7 @@ static bool emit_AESIMC(struct tr *t, const struct insn *i)
 {
     if (!(t->features & JIT_AES) || !simd_ok(t))
         return false;
-    v_opv(t, P_AESIMC, X0, 0, i->rn, 0);
+    v_op(t, P_AESIMC, X0, 0, t_vget(t, i->rn));
     return v_put(t, i, 1);
 }
 
@@ -61,9 +58,8 @@ static bool emit_PMULL_64(struct tr *t, const struct insn *i)
 {
     if (!(t->features & JIT_PCLMUL) || !simd_ok(t))
         return false;
-    t_vload(t, X1, i->rn);
-    t_vload(t, X2, i->rm);
-    v_opi(t, P_CLMULQDQ, X0, X1, X2, SIMD_Q(i) ? 0x11 : 0);
+    v_opi(t, P_CLMULQDQ, X0, t_vget(t, i->rn), t_vget(t, i->rm),
+          SIMD_Q(i) ? 0x11 : 0);
     return v_put(t, i, 1);
 }
 
@@ -104,13 +100,11 @@ static bool sha1_rounds(struct tr *t, const struct insn *i, unsigned f,
     x64_mov_imm(&t->c, RAX, constant);
     x64_vex_rr(&t->c, V_MOVD_TO, false, X4, 0, RAX);
     v_op(t, P_BROADCASTD, X4, 0, X4);
-    t_vload(t, X1, i->rm);
     t_vload_low(t, 32, X2, i->rn);
-    v_op(t, P_SUBD, X1, X1, X4);
+    v_op(t, P_SUBD, X1, t_vget(t, i->rm), X4);
     v_op(t, P_ADDD, X1, X1, X2);
     v_opi(t, P_SHUFD, X1, 0, X1, TURN);
-    t_vload(t, X0, i->rd);
-    v_opi(t, P_SHUFD, X0, 0, X0, TURN);
+    v_opi(t, P_SHUFD, X0, 0, t_vget(t, i->rd), TURN);
     sha1rnds4(t, X0, X1, f);
     v_opi(t, P_SHUFD, X0, 0, X0, TURN);
     return v_put(t, i, 1);
@@ -151,14 +145,14 @@ static bool emit_SHA1H(struct tr *t, const struct insn *i)
 
 static bool emit_SHA1SU0(struct tr *t, const struct insn *i)
 {
+    unsigned d;
+
     if (!simd_ok(t))
         return false;
-    t_vload(t, X1, i->rn);
-    t_vload(t, X2, i->rm);
-    t_vload(t, X3, i->rd);
-    v_opi(t, P_ALIGNR, X0, X1, X3, 8);
-    v_op(t, P_XOR, X0, X0, X3);
-    v_op(t, P_XOR, X0, X0, X2);
+    d = t_vget(t, i->rd);
+    v_opi(t, P_ALIGNR, X0, t_vget(t, i->rn), d, 8);
+    v_op(t, P_XOR, X0, X0, d);
+    v_op(t, P_XOR, X0, X0, t_vget(t, i->rm));
     return v_put(t, i, 1);
 }
 
@@ -167,10 +161,8 @@ static bool emit_SHA1SU1(struct tr *t, const struct insn *i)
 {
     if (!simd_ok(t))
         return false;
-    t_vload(t, X1, i->rn);
-    t_vload(t, X3, i->rd);
-    v_opi(t, P_SHIFTQ, SHIFTQ_SRLDQ, X1, X1, 4);
-    v_op(t, P_XOR, X1, X1, X3);
+    v_opi(t, P_SHIFTQ, SHIFTQ_SRLDQ, X1, t_vget(t, i->rn), 4);
+    v_op(t, P_XOR, X1, X1, t_vget(t, i->rd));
     rotate(t, X0, X1, 1, X4);
     v_opi(t, P_SHIFTQ, SHIFTQ_SLLDQ, X1, X0, 12);
     rotate(t, X2, X1, 1, X4);
@@ -182,11 +174,11 @@ static bool emit_SHA1SU1(struct tr *t, const struct insn *i)
    register of a b c d, y: of e f g h. Leaves the halves in X2 and X1. */
 static void sha256_rounds(struct tr *t, unsigned x, unsigned y, unsigned w)
 {
-    t_vload(t, X3, x);
-    t_vload(t, X4, y);
+    x = t_vget(t, x);
+    y = t_vget(t, y);
     t_vload(t, X0, w);
-    v_opi(t, P_SHUFPS, X1, X4, X3, 0xbb); /* H G D C */
-    v_opi(t, P_SHUFPS, X2, X4, X3, 0x11); /* F E B A */
+    v_opi(t, P_SHUFPS, X1, y, x, 0xbb); /* H G D C */
+    v_opi(t, P_SHUFPS, X2, y, x, 0x11); /* F E B A */
     sha_op(t, SHA256RNDS2, X1, X2);
     v_opi(t, P_SHUFD, X0, 0, X0, 0x0e);
     sha_op(t, SHA256RNDS2, X2, X1);
@@ -224,11 +216,9 @@ static bool emit_SHA256SU1(struct tr *t, const struct insn *i)
 {
     if (!sha_ok(t))
         return false;
-    t_vload(t, X1, i->rn);
     t_vload(t, X2, i->rm);
-    t_vload(t, X3, i->rd);
-    v_opi(t, P_ALIGNR, X0, X2, X1, 4);
-    v_op(t, P_ADDD, X0, X0, X3);
+    v_opi(t, P_ALIGNR, X0, X2, t_vget(t, i->rn), 4);
+    v_op(t, P_ADDD, X0, X0, t_vget(t, i->rd));
     sha_op(t, SHA256MSG2, X0, X2);
     return v_put(t, i, 1);
 }

@@ -577,18 +577,18 @@ static bool emit_ORR_v(struct tr *t, const struct insn *i)
    are the operands. */
 static bool pairwise(struct tr *t, const struct insn *i, simd_kern *k)
 {
-    unsigned size = SIMD_SIZE(i), q = SIMD_Q(i);
+    unsigned size = SIMD_SIZE(i), q = SIMD_Q(i), n, m;
 
     if (!simd_ok(t))
         return false;
-    t_vload(t, X1, i->rn);
-    t_vload(t, X2, i->rm);
+    n = t_vget(t, i->rn);
+    m = t_vget(t, i->rm);
     if (!q) {
-        v_op(t, P_UNPCKLQDQ, X1, X1, X2);
-        v_mov(t, X2, X1);
+        v_op(t, P_UNPCKLQDQ, X1, n, m);
+        n = m = X1;
     }
-    v_unzip(t, size, 0, X3, X1, X2, X4);
-    v_unzip(t, size, 1, X2, X1, X2, X4);
+    v_unzip(t, size, 0, X3, n, m, X4);
+    v_unzip(t, size, 1, X2, n, m, X4);
     k(t, size, X3, X3, X2);
     return v_put(t, i, q);
 }
@@ -606,11 +606,13 @@ PAIR3(UMINP, umin)
 
 static bool emit_ADDP_s(struct tr *t, const struct insn *i)
 {
+    unsigned n;
+
     if (!simd_ok(t))
         return false;
-    t_vload(t, X1, i->rn);
-    v_opi(t, P_SHUFD, X0, 0, X1, 0x4e);
-    v_op(t, P_ADDQ, X0, X0, X1);
+    n = t_vget(t, i->rn);
+    v_opi(t, P_SHUFD, X0, 0, n, 0x4e);
+    v_op(t, P_ADDQ, X0, X0, n);
     return v_put(t, i, 0);
 }
 

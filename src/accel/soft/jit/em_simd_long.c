@@ -17,14 +17,16 @@ static void widen(struct tr *t, const struct insn *i, bool sgn, unsigned dst,
 static bool long3(struct tr *t, const struct insn *i, bool sgn, bool wide,
                   simd_kern *k)
 {
+    unsigned n = X1;
+
     if (!simd_ok(t))
         return false;
     if (wide)
-        t_vload(t, X1, i->rn);
+        n = t_vget(t, i->rn);
     else
         widen(t, i, sgn, X1, i->rn);
     widen(t, i, sgn, X2, i->rm);
-    k(t, SIMD_SIZE(i) + 1, X3, X1, X2);
+    k(t, SIMD_SIZE(i) + 1, X3, n, X2);
     return v_put(t, i, 1);
 }
 
@@ -49,16 +51,12 @@ static bool abd_long(struct tr *t, const struct insn *i, simd_kern *k, bool acc)
 
     if (!simd_ok(t))
         return false;
-    t_vload(t, X1, i->rn);
-    t_vload(t, X2, i->rm);
-    k(t, size, X3, X1, X2);
+    k(t, size, X3, t_vget(t, i->rn), t_vget(t, i->rm));
     if (SIMD_Q(i))
         v_opi(t, P_SHUFD, X0, 0, X0, 0x4e);
     v_op(t, p_movzx[size], X0, 0, X0);
-    if (acc) {
-        t_vload(t, X3, i->rd);
-        v_op(t, p_add[size + 1], X0, X0, X3);
-    }
+    if (acc)
+        v_op(t, p_add[size + 1], X0, X0, t_vget(t, i->rd));
     return v_put(t, i, 1);
 }
 
@@ -72,31 +70,21 @@ ABD_LONG(UABDL, uabd, false)
 ABD_LONG(SABAL, sabd, true)
 ABD_LONG(UABAL, uabd, true)
 
-/* X0 = the long products of those halves of X1 and X2 that Q names; bytes are
+/* X0 = the long products of those halves of n and m that Q names; bytes are
    widened already. */
-static void products(struct tr *t, bool sgn, unsigned size, unsigned q)
+static void products(struct tr *t, bool sgn, unsigned size, unsigned q,
+                     unsigned n, unsigned m)
 {
     if (size == 0) {
-        v_op(t, P_MULLW, X0, X1, X2);
+        v_op(t, P_MULLW, X0, n, m);
     } else if (size == 1) {
-        v_op(t, P_MULLW, X4, X1, X2);
-        v_op(t, sgn ? P_MULHW : P_MULHUW, X0, X1, X2);
+        v_op(t, P_MULLW, X4, n, m);
+        v_op(t, sgn ? P_MULHW : P_MULHUW, X0, n, m);
         v_op(t, q ? P_UNPCKHWD : P_UNPCKLWD, X0, X4, X0);
     } else {
-        v_opi(t, P_SHUFD, X4, 0, X1, q ? 0xfa : 0x50);
-        v_opi(t, P_SHUFD, X5, 0, X2, q ? 0xfa : 0x50);
+        v_opi(t, P_SHUFD, X4, 0, n, q ? 0xfa : 0x50);
+        v_opi(t, P_SHUFD, X5, 0, m, q ? 0xfa : 0x50);
         v_op(t, sgn ? P_MULDQ : P_MULUDQ, X0, X4, X5);
-    }
-}
-
-static void load_products(struct tr *t, const struct insn *i, bool sgn)
-{
-    if (SIMD_SIZE(i) == 0) {
-        widen(t, i, sgn, X1, i->rn);
-        widen(t, i, sgn, X2, i->rm);
-    } else {
-        t_vload(t, X1, i->rn);
-        t_vload(t, X2, i->rm);
     }
 }
 
@@ -107,10 +95,9 @@ static void element(struct tr *t, const struct insn *i, unsigned dst)
     unsigned index = FIELD(i, 11, 11) << 1 | FIELD(i, 21, 21);
 
     if (SIMD_SIZE(i) == 1)
-        v_opv(t, P_BROADCASTW, dst, 0, i->rm & 15,
-              2 * (index << 1 | FIELD(i, 20, 20)));
+        v_broadcast(t, 1, dst, i->rm & 15, 2 * (index << 1 | FIELD(i, 20, 20)));
     else
-        v_opv(t, P_BROADCASTD, dst, 0, i->rm, 4 * index);
+        v_broadcast(t, 2, dst, i->rm, 4 * index);
 }
 
 enum { ACC_NONE, ACC_ADD, ACC_SUB };
@@ -118,21 +105,24 @@ enum { ACC_NONE, ACC_ADD, ACC_SUB };
 static bool mul_long(struct tr *t, const struct insn *i, bool sgn,
                      unsigned accumulate, bool by_element)
 {
-    unsigned wide = SIMD_SIZE(i) + 1;
+    unsigned wide = SIMD_SIZE(i) + 1, n = X1, m = X2;
 
     if (!simd_ok(t))
         return false;
-    if (by_element) {
-        t_vload(t, X1, i->rn);
-        element(t, i, X2);
+    if (SIMD_SIZE(i) == 0) {
+        widen(t, i, sgn, X1, i->rn);
+        widen(t, i, sgn, X2, i->rm);
     } else {
-        load_products(t, i, sgn);
+        n = t_vget(t, i->rn);
+        if (by_element)
+            element(t, i, X2);
+        else
+            m = t_vget(t, i->rm);
     }
-    products(t, sgn, SIMD_SIZE(i), SIMD_Q(i));
-    if (accumulate) {
-        t_vload(t, X3, i->rd);
-        v_op(t, (accumulate == ACC_ADD ? p_add : p_sub)[wide], X0, X3, X0);
-    }
+    products(t, sgn, SIMD_SIZE(i), SIMD_Q(i), n, m);
+    if (accumulate)
+        v_op(t, (accumulate == ACC_ADD ? p_add : p_sub)[wide], X0,
+             t_vget(t, i->rd), X0);
     return v_put(t, i, 1);
 }
 
@@ -167,21 +157,19 @@ static void double_products(struct tr *t, unsigned wide)
 static bool mul_double(struct tr *t, const struct insn *i, simd_kern *k,
                        bool by_element)
 {
-    unsigned size = SIMD_SIZE(i);
+    unsigned size = SIMD_SIZE(i), m = X2;
 
     if (!simd_ok(t))
         return false;
-    t_vload(t, X1, i->rn);
     if (by_element)
         element(t, i, X2);
     else
-        t_vload(t, X2, i->rm);
-    products(t, true, size, SIMD_Q(i));
+        m = t_vget(t, i->rm);
+    products(t, true, size, SIMD_Q(i), t_vget(t, i->rn), m);
     double_products(t, size + 1);
     if (k) {
         v_mov(t, X2, X0);
-        t_vload(t, X1, i->rd);
-        k(t, size + 1, X3, X1, X2);
+        k(t, size + 1, X3, t_vget(t, i->rd), X2);
     }
     v_put(t, i, 1);
     t->flags_kept = false;
@@ -205,15 +193,15 @@ MUL_DOUBLE(SQDMLSL, k_sqsub)
 static bool same_e(struct tr *t, const struct insn *i, simd_kern *k,
                    unsigned flags)
 {
-    unsigned q = SIMD_Q(i);
+    unsigned q = SIMD_Q(i), d = X3, n;
 
     if (!simd_ok(t))
         return false;
-    v_lanes(t, X1, i->rn, flags & KERN_SAT ? q : 1);
+    n = t_vget_low(t, flags & KERN_SAT && !q ? 64 : 128, i->rn, X1);
     element(t, i, X2);
     if (flags & KERN_ACC)
-        t_vload(t, X3, i->rd);
-    k(t, SIMD_SIZE(i), X3, X1, X2);
+        d = t_vget(t, i->rd);
+    k(t, SIMD_SIZE(i), d, n, X2);
     v_put(t, i, q);
     t->flags_kept = !(flags & KERN_SAT);
     return true;

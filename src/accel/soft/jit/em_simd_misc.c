@@ -129,10 +129,12 @@ KERN(cls)
 static bool misc(struct tr *t, const struct insn *i, simd_kern *k,
                  unsigned size, unsigned q)
 {
+    unsigned n;
+
     if (!simd_ok(t))
         return false;
-    t_vload(t, X1, i->rn);
-    k(t, size, X3, X1, X1);
+    n = t_vget(t, i->rn);
+    k(t, size, X3, n, n);
     return v_put(t, i, q);
 }
 
@@ -161,26 +163,26 @@ MISC_V(CLZ, clz, SIMD_SIZE(i))
 MISC_V(CLS, cls, SIMD_SIZE(i))
 
 /* The halfwords of each doubleword in another order. */
-static void shuffle16(struct tr *t, unsigned order)
+static void shuffle16(struct tr *t, unsigned n, unsigned order)
 {
-    v_opi(t, P_SHUFLW, X0, 0, X1, order);
+    v_opi(t, P_SHUFLW, X0, 0, n, order);
     v_opi(t, P_SHUFHW, X0, 0, X0, order);
 }
 
 static bool rev(struct tr *t, const struct insn *i, unsigned container)
 {
     static const uint8_t order8[4] = {0, K_REV16_8, K_REV32_8, K_REV64_8};
-    unsigned size = SIMD_SIZE(i);
+    unsigned size = SIMD_SIZE(i), n;
 
     if (!simd_ok(t))
         return false;
-    t_vload(t, X1, i->rn);
+    n = t_vget(t, i->rn);
     if (size == 0)
-        v_opk(t, P_SHUFB, X0, X1, order8[container]);
+        v_opk(t, P_SHUFB, X0, n, order8[container]);
     else if (size == 1)
-        shuffle16(t, container == 3 ? 0x1b : 0xb1);
+        shuffle16(t, n, container == 3 ? 0x1b : 0xb1);
     else
-        v_opi(t, P_SHUFD, X0, 0, X1, 0xb1);
+        v_opi(t, P_SHUFD, X0, 0, n, 0xb1);
     return v_put(t, i, SIMD_Q(i));
 }
 
@@ -235,12 +237,9 @@ static bool long_pairs(struct tr *t, const struct insn *i, pairs_fn *add,
 {
     if (!simd_ok(t))
         return false;
-    t_vload(t, X1, i->rn);
-    add(t, SIMD_SIZE(i), X1);
-    if (accumulate) {
-        t_vload(t, X3, i->rd);
-        v_op(t, p_add[SIMD_SIZE(i) + 1], X0, X0, X3);
-    }
+    add(t, SIMD_SIZE(i), t_vget(t, i->rn));
+    if (accumulate)
+        v_op(t, p_add[SIMD_SIZE(i) + 1], X0, X0, t_vget(t, i->rd));
     return v_put(t, i, SIMD_Q(i));
 }
 

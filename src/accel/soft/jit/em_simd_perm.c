@@ -26,7 +26,7 @@ static bool emit_DUP_elem(struct tr *t, const struct insn *i)
 {
     if (!simd_ok(t))
         return false;
-    v_opv(t, p_broadcast[copy_size(i)], X0, 0, i->rn, copy_offset(i));
+    v_broadcast(t, copy_size(i), X0, i->rn, copy_offset(i));
     return v_put(t, i, SIMD_Q(i));
 }
 
@@ -68,9 +68,13 @@ static bool emit_DUP_s(struct tr *t, const struct insn *i)
 
 static bool emit_umov(struct tr *t, const struct insn *i)
 {
-    unsigned dst = t_dst(i->rd, RAX);
+    unsigned dst = t_dst(i->rd, RAX), size = copy_size(i);
 
-    load_elem(t, dst, i->rn, copy_size(i), copy_offset(i));
+    if (simd_ok(t) && size >= 2 && copy_offset(i) == 0)
+        x64_vex_rr(&t->c, V_MOVD_FROM, size == 3, t_vget_part(t, 64, i->rn), 0,
+                   dst);
+    else
+        load_elem(t, dst, i->rn, size, copy_offset(i));
     t_put(t, i->rd, dst);
     return t->flags_kept = true;
 }
@@ -107,9 +111,8 @@ static bool emit_INS_gen(struct tr *t, const struct insn *i)
 
     if (!simd_ok(t))
         return false;
-    t_vload(t, X1, i->rd);
-    x64_vex_rri(&t->c, insert_op(size), size == 3, X0, X1, t_get(t, i->rn, RAX),
-                copy_offset(i) >> size);
+    x64_vex_rri(&t->c, insert_op(size), size == 3, X0, t_vget(t, i->rd),
+                t_get(t, i->rn, RAX), copy_offset(i) >> size);
     return v_put(t, i, 1);
 }
 
@@ -120,20 +123,10 @@ static bool emit_INS_elem(struct tr *t, const struct insn *i)
 
     if (!simd_ok(t))
         return false;
-    t_vload(t, X1, i->rd);
-    x64_vex_rm(&t->c, insert_op(size), size == 3, X0, X1, RBP,
+    x64_vex_rm(&t->c, insert_op(size), size == 3, X0, t_vget(t, i->rd), RBP,
                CPU_V(i->rn) + (int32_t)from);
     x64_u8(&t->c, copy_offset(i) >> size);
     return v_put(t, i, 1);
-}
-
-static bool load_both(struct tr *t, const struct insn *i)
-{
-    if (!simd_ok(t))
-        return false;
-    t_vload(t, X1, i->rn);
-    t_vload(t, X2, i->rm);
-    return true;
 }
 
 /* For operands of 8 bytes PUNPCKL gives ZIP1 in the lower half and ZIP2 in the
@@ -142,9 +135,10 @@ static bool zip(struct tr *t, const struct insn *i, unsigned part)
 {
     unsigned size = SIMD_SIZE(i), q = SIMD_Q(i);
 
-    if (!load_both(t, i))
+    if (!simd_ok(t))
         return false;
-    v_op(t, (part && q ? p_unpckh : p_unpckl)[size], X0, X1, X2);
+    v_op(t, (part && q ? p_unpckh : p_unpckl)[size], X0, t_vget(t, i->rn),
+         t_vget(t, i->rm));
     if (part && !q)
         v_opi(t, P_SHUFD, X0, 0, X0, 0x4e);
     return v_put(t, i, q);
@@ -152,15 +146,17 @@ static bool zip(struct tr *t, const struct insn *i, unsigned part)
 
 static bool uzp(struct tr *t, const struct insn *i, unsigned part)
 {
-    unsigned q = SIMD_Q(i);
+    unsigned q = SIMD_Q(i), n, m;
 
-    if (!load_both(t, i))
+    if (!simd_ok(t))
         return false;
+    n = t_vget(t, i->rn);
+    m = t_vget(t, i->rm);
     if (!q) {
-        v_op(t, P_UNPCKLQDQ, X1, X1, X2);
-        v_mov(t, X2, X1);
+        v_op(t, P_UNPCKLQDQ, X1, n, m);
+        n = m = X1;
     }
-    v_unzip(t, SIMD_SIZE(i), part, X0, X1, X2, X4);
+    v_unzip(t, SIMD_SIZE(i), part, X0, n, m, X4);
     return v_put(t, i, q);
 }
 
@@ -168,22 +164,26 @@ static bool uzp(struct tr *t, const struct insn *i, unsigned part)
    is taken. */
 static bool trn(struct tr *t, const struct insn *i, unsigned part)
 {
-    unsigned size = SIMD_SIZE(i), wide = size + 1;
+    unsigned size = SIMD_SIZE(i), wide = size + 1, n, m;
 
     if (size == 3)
         return zip(t, i, part);
-    if (!load_both(t, i))
+    if (!simd_ok(t))
         return false;
+    n = t_vget(t, i->rn);
+    m = t_vget(t, i->rm);
+    v_shift(t, part ? SHIFT_SRL : SHIFT_SLL, wide, X1, part ? n : m,
+            8u << size);
     if (part)
-        v_shift(t, SHIFT_SRL, wide, X1, X1, 8u << size);
+        n = X1;
     else
-        v_shift(t, SHIFT_SLL, wide, X2, X2, 8u << size);
+        m = X1;
     if (size == 0) {
         v_ones(t, X4);
         v_shift(t, SHIFT_SLL, 1, X4, X4, 8);
-        v_opi(t, P_BLENDVB, X0, X1, X2, X4 << 4);
+        v_opi(t, P_BLENDVB, X0, n, m, X4 << 4);
     } else {
-        v_opi(t, size == 1 ? P_BLENDW : P_BLENDD, X0, X1, X2, 0xaa);
+        v_opi(t, size == 1 ? P_BLENDW : P_BLENDD, X0, n, m, 0xaa);
     }
     return v_put(t, i, SIMD_Q(i));
 }
@@ -202,14 +202,16 @@ PERMUTE(TRN2, trn, 1)
 
 static bool emit_EXT(struct tr *t, const struct insn *i)
 {
-    unsigned from = FIELD(i, 14, 11), q = SIMD_Q(i);
+    unsigned from = FIELD(i, 14, 11), q = SIMD_Q(i), n, m;
 
-    if (!load_both(t, i))
+    if (!simd_ok(t))
         return false;
+    n = t_vget(t, i->rn);
+    m = t_vget(t, i->rm);
     if (q) {
-        v_opi(t, P_ALIGNR, X0, X2, X1, from);
+        v_opi(t, P_ALIGNR, X0, m, n, from);
     } else {
-        v_op(t, P_UNPCKLQDQ, X0, X1, X2);
+        v_op(t, P_UNPCKLQDQ, X0, n, m);
         v_opi(t, P_SHIFTQ, SHIFTQ_SRLDQ, X0, X0, from);
     }
     return v_put(t, i, q);
@@ -217,23 +219,23 @@ static bool emit_EXT(struct tr *t, const struct insn *i)
 
 /* X0 |= table register r looked up: its indices come down to 0..15, and adding
    0x70 gives all others the top bit, for which PSHUFB makes zero. X1 holds the
-   indices less 16 * r. */
-static void look_up(struct tr *t, const struct insn *i, unsigned r)
+   indices, m, less 16 * r. */
+static void look_up(struct tr *t, const struct insn *i, unsigned r, unsigned m)
 {
     if (r)
-        v_opk(t, P_SUBB, X1, X1, K_BYTE_10);
-    v_opk(t, P_ADDUSB, X4, X1, K_BYTE_70);
-    t_vload(t, X5, (i->rn + r) & 31);
-    v_op(t, P_SHUFB, r ? X5 : X0, X5, X4);
+        v_opk(t, P_SUBB, X1, r == 1 ? m : X1, K_BYTE_10);
+    v_opk(t, P_ADDUSB, X4, r ? X1 : m, K_BYTE_70);
+    v_op(t, P_SHUFB, r ? X5 : X0, t_vget(t, (i->rn + r) & 31), X4);
     if (r)
         v_op(t, P_OR, X0, X0, X5);
 }
 
 static void table(struct tr *t, const struct insn *i)
 {
-    t_vload(t, X1, i->rm);
+    unsigned m = t_vget(t, i->rm);
+
     for (unsigned r = 0; r <= FIELD(i, 14, 13); r++)
-        look_up(t, i, r);
+        look_up(t, i, r, m);
 }
 
 static bool emit_TBL(struct tr *t, const struct insn *i)
@@ -246,14 +248,15 @@ static bool emit_TBL(struct tr *t, const struct insn *i)
 
 static bool emit_TBX(struct tr *t, const struct insn *i)
 {
+    unsigned m;
+
     if (!simd_ok(t))
         return false;
     table(t, i);
-    t_vload(t, X1, i->rm);
-    t_vload(t, X3, i->rd);
-    v_opk(t, P_MINUB, X4, X1, K_TABLE_END + FIELD(i, 14, 13));
-    v_op(t, P_CMPEQB, X4, X4, X1); /* within */
-    v_opi(t, P_BLENDVB, X0, X3, X0, X4 << 4);
+    m = t_vget(t, i->rm);
+    v_opk(t, P_MINUB, X4, m, K_TABLE_END + FIELD(i, 14, 13));
+    v_op(t, P_CMPEQB, X4, X4, m); /* within */
+    v_opi(t, P_BLENDVB, X0, t_vget(t, i->rd), X0, X4 << 4);
     return v_put(t, i, SIMD_Q(i));
 }
 
@@ -287,9 +290,8 @@ static bool logic_imm(struct tr *t, const struct insn *i, unsigned vop)
 {
     if (!simd_ok(t))
         return false;
-    t_vload(t, X1, i->rd);
     load_imm(t, X0, i->imm);
-    v_op(t, vop, X0, X1, X0);
+    v_op(t, vop, X0, t_vget(t, i->rd), X0);
     return v_put(t, i, SIMD_Q(i));
 }
 

@@ -11,91 +11,105 @@
 #define IMM_SIZE(i)  ((unsigned)((i)->imm >> 8))
 #define IMM_SHIFT(i) ((unsigned)((i)->imm & 0xff))
 
-/* X0 = the shift of X1; X3 is the old d. */
-typedef void shift_kern(struct tr *t, unsigned size, unsigned n);
+/* X0 = x shifted by n; d is the register's old value. */
+typedef void shift_kern(struct tr *t, unsigned size, unsigned n, unsigned x,
+                        unsigned d);
 
-static void s_sshr(struct tr *t, unsigned size, unsigned n)
+static void s_sshr(struct tr *t, unsigned size, unsigned n, unsigned x,
+                   unsigned d)
 {
-    v_shr(t, true, size, X0, X1, n, X4);
+    v_shr(t, true, size, X0, x, n, X4);
 }
 
-static void s_ushr(struct tr *t, unsigned size, unsigned n)
+static void s_ushr(struct tr *t, unsigned size, unsigned n, unsigned x,
+                   unsigned d)
 {
-    v_shr(t, false, size, X0, X1, n, X4);
+    v_shr(t, false, size, X0, x, n, X4);
 }
 
-static void s_ssra(struct tr *t, unsigned size, unsigned n)
+static void s_ssra(struct tr *t, unsigned size, unsigned n, unsigned x,
+                   unsigned d)
 {
-    s_sshr(t, size, n);
-    v_op(t, p_add[size], X0, X3, X0);
+    s_sshr(t, size, n, x, d);
+    v_op(t, p_add[size], X0, d, X0);
 }
 
-static void s_usra(struct tr *t, unsigned size, unsigned n)
+static void s_usra(struct tr *t, unsigned size, unsigned n, unsigned x,
+                   unsigned d)
 {
-    s_ushr(t, size, n);
-    v_op(t, p_add[size], X0, X3, X0);
+    s_ushr(t, size, n, x, d);
+    v_op(t, p_add[size], X0, d, X0);
 }
 
-static void s_srshr(struct tr *t, unsigned size, unsigned n)
+static void s_srshr(struct tr *t, unsigned size, unsigned n, unsigned x,
+                    unsigned d)
 {
-    v_shr_round(t, true, size, X0, X1, n, X4);
+    v_shr_round(t, true, size, X0, x, n, X4);
 }
 
-static void s_urshr(struct tr *t, unsigned size, unsigned n)
+static void s_urshr(struct tr *t, unsigned size, unsigned n, unsigned x,
+                    unsigned d)
 {
-    v_shr_round(t, false, size, X0, X1, n, X4);
+    v_shr_round(t, false, size, X0, x, n, X4);
 }
 
-static void s_srsra(struct tr *t, unsigned size, unsigned n)
+static void s_srsra(struct tr *t, unsigned size, unsigned n, unsigned x,
+                    unsigned d)
 {
-    s_srshr(t, size, n);
-    v_op(t, p_add[size], X0, X3, X0);
+    s_srshr(t, size, n, x, d);
+    v_op(t, p_add[size], X0, d, X0);
 }
 
-static void s_ursra(struct tr *t, unsigned size, unsigned n)
+static void s_ursra(struct tr *t, unsigned size, unsigned n, unsigned x,
+                    unsigned d)
 {
-    s_urshr(t, size, n);
-    v_op(t, p_add[size], X0, X3, X0);
+    s_urshr(t, size, n, x, d);
+    v_op(t, p_add[size], X0, d, X0);
 }
 
-static void s_shl(struct tr *t, unsigned size, unsigned n)
+static void s_shl(struct tr *t, unsigned size, unsigned n, unsigned x,
+                  unsigned d)
 {
-    v_shl(t, size, X0, X1, n);
+    v_shl(t, size, X0, x, n);
 }
 
 /* Insert: X0's bits where X5 has ones, the old ones elsewhere. */
-static void insert(struct tr *t)
+static void insert(struct tr *t, unsigned d)
 {
     v_op(t, P_AND, X0, X0, X5);
-    v_op(t, P_ANDN, X5, X5, X3);
+    v_op(t, P_ANDN, X5, X5, d);
     v_op(t, P_OR, X0, X0, X5);
 }
 
-static void s_sri(struct tr *t, unsigned size, unsigned n)
+static void s_sri(struct tr *t, unsigned size, unsigned n, unsigned x,
+                  unsigned d)
 {
-    s_ushr(t, size, n);
+    s_ushr(t, size, n, x, d);
     v_ones(t, X5);
     v_shr(t, false, size, X5, X5, n, X4);
-    insert(t);
+    insert(t, d);
 }
 
-static void s_sli(struct tr *t, unsigned size, unsigned n)
+static void s_sli(struct tr *t, unsigned size, unsigned n, unsigned x,
+                  unsigned d)
 {
-    s_shl(t, size, n);
+    s_shl(t, size, n, x, d);
     v_ones(t, X5);
     v_shl(t, size, X5, X5, n);
-    insert(t);
+    insert(t, d);
 }
 
 static bool shift(struct tr *t, const struct insn *i, shift_kern *k, bool acc,
                   unsigned size, unsigned q)
 {
+    unsigned d = X3, n;
+
     if (!simd_ok(t))
         return false;
-    t_vload(t, X1, i->rn);
+    n = t_vget(t, i->rn);
     if (acc)
-        t_vload(t, X3, i->rd);
-    k(t, size, IMM_SHIFT(i));
+        d = t_vget(t, i->rd);
+    k(t, size, IMM_SHIFT(i), n, d);
     return v_put(t, i, q);
 }
 
@@ -145,40 +159,40 @@ static bool emit_SHLL_v(struct tr *t, const struct insn *i)
     return shift_long(t, i, false, SIMD_SIZE(i), 8u << SIMD_SIZE(i));
 }
 
-/* Narrowing, from X1 to the lower half of X0. size: of the result. */
-typedef void narrow_kern(struct tr *t, unsigned size);
+/* Narrowing, from x to the lower half of X0. size: of the result. */
+typedef void narrow_kern(struct tr *t, unsigned size, unsigned x);
 
-static void n_low(struct tr *t, unsigned size)
+static void n_low(struct tr *t, unsigned size, unsigned x)
 {
     if (size == 2)
-        v_opi(t, P_SHUFD, X0, 0, X1, 0x08);
+        v_opi(t, P_SHUFD, X0, 0, x, 0x08);
     else
-        v_opk(t, P_SHUFB, X0, X1, size ? K_EVEN16 : K_EVEN8);
+        v_opk(t, P_SHUFB, X0, x, size ? K_EVEN16 : K_EVEN8);
 }
 
 /* Doublewords: X0 = the low words, X5 = the high ones. */
-static void halves64(struct tr *t)
+static void halves64(struct tr *t, unsigned x)
 {
-    v_opi(t, P_SHUFD, X0, 0, X1, 0x08);
-    v_opi(t, P_SHUFD, X5, 0, X1, 0x0d);
+    v_opi(t, P_SHUFD, X0, 0, x, 0x08);
+    v_opi(t, P_SHUFD, X5, 0, x, 0x0d);
 }
 
-static void qc_if_changed(struct tr *t, unsigned extend)
+static void qc_if_changed(struct tr *t, unsigned extend, unsigned x)
 {
     v_op(t, extend, X4, 0, X0);
-    v_op(t, P_XOR, X4, X4, X1);
+    v_op(t, P_XOR, X4, X4, x);
     v_qc(t, X4);
 }
 
 /* Where it does not fit, the limit by the sign of the high word. */
-static void n_sat_s(struct tr *t, unsigned size)
+static void n_sat_s(struct tr *t, unsigned size, unsigned x)
 {
     if (size < 2) {
-        v_op(t, size ? P_PACKSSDW : P_PACKSSWB, X0, X1, X1);
-        qc_if_changed(t, p_movsx[size]);
+        v_op(t, size ? P_PACKSSDW : P_PACKSSWB, X0, x, x);
+        qc_if_changed(t, p_movsx[size], x);
         return;
     }
-    halves64(t);
+    halves64(t, x);
     v_shift(t, SHIFT_SRA, 2, X6, X0, 31);
     v_op(t, P_CMPEQD, X6, X6, X5); /* fits */
     v_shift(t, SHIFT_SRA, 2, X5, X5, 31);
@@ -186,32 +200,32 @@ static void n_sat_s(struct tr *t, unsigned size)
     v_shift(t, SHIFT_SRL, 2, X4, X4, 1);
     v_op(t, P_XOR, X5, X5, X4);
     v_opi(t, P_BLENDVB, X0, X5, X0, X6 << 4);
-    qc_if_changed(t, P_MOVSXDQ);
+    qc_if_changed(t, P_MOVSXDQ, x);
 }
 
-static void n_sat_u(struct tr *t, unsigned size)
+static void n_sat_u(struct tr *t, unsigned size, unsigned x)
 {
     if (size < 2) {
-        v_opk(t, size ? P_MINUD : P_MINUW, X5, X1,
+        v_opk(t, size ? P_MINUD : P_MINUW, X5, x,
               size ? K_DWORD_FFFF : K_WORD_FF);
         v_op(t, size ? P_PACKUSDW : P_PACKUSWB, X0, X5, X5);
     } else {
-        halves64(t);
+        halves64(t, x);
         v_zero(t, X4);
         v_op(t, P_CMPEQD, X5, X5, X4);
         v_not(t, X5, X5, X4);
         v_op(t, P_OR, X0, X0, X5);
     }
-    qc_if_changed(t, p_movzx[size]);
+    qc_if_changed(t, p_movzx[size], x);
 }
 
 /* From signed to unsigned. */
-static void n_sat_su(struct tr *t, unsigned size)
+static void n_sat_su(struct tr *t, unsigned size, unsigned x)
 {
     if (size < 2) {
-        v_op(t, size ? P_PACKUSDW : P_PACKUSWB, X0, X1, X1);
+        v_op(t, size ? P_PACKUSDW : P_PACKUSWB, X0, x, x);
     } else {
-        halves64(t);
+        halves64(t, x);
         v_zero(t, X4);
         v_op(t, P_CMPEQD, X6, X5, X4);
         v_not(t, X6, X6, X4);
@@ -219,7 +233,7 @@ static void n_sat_su(struct tr *t, unsigned size)
         v_shift(t, SHIFT_SRA, 2, X5, X5, 31);
         v_op(t, P_ANDN, X0, X5, X0);
     }
-    qc_if_changed(t, p_movzx[size]);
+    qc_if_changed(t, p_movzx[size], x);
 }
 
 enum { NARROW_SIGNED = 1, NARROW_ROUND = 2, NARROW_SAT = 4 };
@@ -228,15 +242,16 @@ static bool narrow(struct tr *t, const struct insn *i, narrow_kern *k,
                    unsigned flags, unsigned size, unsigned n)
 {
     bool sgn = flags & NARROW_SIGNED;
+    unsigned x;
 
     if (!simd_ok(t))
         return false;
-    t_vload(t, X1, i->rn);
+    x = t_vget(t, i->rn);
     if (flags & NARROW_ROUND)
-        v_shr_round(t, sgn, size + 1, X1, X1, n, X4);
-    else
-        v_shr(t, sgn, size + 1, X1, X1, n, X4);
-    k(t, size);
+        v_shr_round(t, sgn, size + 1, X1, x, n, X4);
+    else if (n)
+        v_shr(t, sgn, size + 1, X1, x, n, X4);
+    k(t, size, flags & NARROW_ROUND || n ? X1 : x);
     v_put_half(t, i);
     t->flags_kept = !(flags & NARROW_SAT);
     return true;
@@ -270,9 +285,7 @@ static bool high_half(struct tr *t, const struct insn *i, simd_kern *k,
 
     if (!simd_ok(t))
         return false;
-    t_vload(t, X1, i->rn);
-    t_vload(t, X2, i->rm);
-    k(t, size + 1, X3, X1, X2);
+    k(t, size + 1, X3, t_vget(t, i->rn), t_vget(t, i->rm));
     if (round) {
         v_ones(t, X4);
         v_shift(t, SHIFT_SRL, size + 1, X4, X4, 2 * bits - 1);
@@ -280,7 +293,7 @@ static bool high_half(struct tr *t, const struct insn *i, simd_kern *k,
         v_op(t, p_add[size + 1], X0, X0, X4);
     }
     v_shift(t, SHIFT_SRL, size + 1, X1, X0, bits);
-    n_low(t, size);
+    n_low(t, size, X1);
     return v_put_half(t, i);
 }
 

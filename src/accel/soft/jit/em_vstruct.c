@@ -69,13 +69,13 @@ static void load_pairs(struct tr *t, const struct insn *i, unsigned size)
 
 static void store_pairs(struct tr *t, const struct insn *i, unsigned size)
 {
-    t_vload(t, X1, vt(i, 0));
-    t_vload(t, X2, vt(i, 1));
-    v_op(t, p_unpckl[size], X0, X1, X2);
+    unsigned a = t_vget(t, vt(i, 0)), b = t_vget(t, vt(i, 1));
+
+    v_op(t, p_unpckl[size], X0, a, b);
     store_q(t, X0, 0);
     if (!SIMD_Q(i))
         return;
-    v_op(t, p_unpckh[size], X0, X1, X2);
+    v_op(t, p_unpckh[size], X0, a, b);
     store_q(t, X0, 16);
 }
 

@@ -122,11 +122,31 @@ void v_qc_sign(struct tr *t, unsigned size, unsigned x)
     qc_unless_zero(t);
 }
 
+void v_widen(struct tr *t, bool sgn, unsigned size, unsigned half, unsigned dst,
+             unsigned n)
+{
+    unsigned vop = (sgn ? p_movsx : p_movzx)[size];
+
+    if (half)
+        v_opv(t, vop, dst, 0, n, 8);
+    else
+        v_op(t, vop, dst, 0, t_vget_part(t, 64, n));
+}
+
+void v_broadcast(struct tr *t, unsigned size, unsigned dst, unsigned n,
+                 unsigned byte)
+{
+    if (byte)
+        v_opv(t, p_broadcast[size], dst, 0, n, byte);
+    else
+        v_op(t, p_broadcast[size], dst, 0, t_vget_part(t, 64, n));
+}
+
 bool v_put(struct tr *t, const struct insn *i, unsigned q)
 {
     if (!q)
         v_op(t, V_MOVQ, X0, 0, X0);
-    t_vstore(t, i->rd, X0);
+    t_vstore_low(t, q ? 128 : 64, i->rd, X0);
     return t->flags_kept = true;
 }
 

@@ -227,6 +227,13 @@ static inline void v_lanes(struct tr *t, unsigned dst, unsigned n, unsigned q)
     t_vload_low(t, q ? 128 : 64, dst, n);
 }
 
+/* dst = a half of Vn, its elements twice as wide; one element of Vn, `byte`
+   bytes from its start, in all lanes. */
+void v_widen(struct tr *t, bool sgn, unsigned size, unsigned half, unsigned dst,
+             unsigned n);
+void v_broadcast(struct tr *t, unsigned size, unsigned dst, unsigned n,
+                 unsigned byte);
+
 /* Vd = X0, with the upper half zeroed unless q. Says that the host's flags are
    kept; kernels that clobbered them take it back. */
 bool v_put(struct tr *t, const struct insn *i, unsigned q);
