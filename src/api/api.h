@@ -18,6 +18,7 @@
 #include "vm/config.h"
 
 struct api;
+struct attached;
 
 enum instance_state { INSTANCE_NOT_STARTED, INSTANCE_RUNNING, INSTANCE_PAUSED };
 
@@ -27,6 +28,8 @@ struct api_owner {
     int (*start)(void *ctx, struct err *e); /* the VM of the vm_config */
     void (*pause)(void *ctx);
     void (*resume)(void *ctx);
+    /* The virtio devices of the VM that runs; NULL: there is none. */
+    struct attached *(*attached)(void *ctx);
     void (*give_up)(void *ctx); /* the process is to end with code 1 */
     void (*wake)(void *ctx);
     void *ctx; /* borrowed */

@@ -12,7 +12,9 @@
 #include "base/heap.h"
 #include "base/log.h"
 #include "base/macros.h"
+#include "dev/virtio.h"
 #include "host/host.h"
+#include "vm/attach.h"
 
 /* ---- logger, metrics ---- */
 
@@ -168,7 +170,7 @@ int put_snapshot_load(struct api *api, struct api_call *call, struct err *e)
                    "Load snapshot error: squib does not have snapshots yet");
 }
 
-/* ---- devices of a VM that runs: none is there yet ---- */
+/* ---- devices of a VM that runs ---- */
 
 static int no_device(const char *prefix, const char *suffix, struct err *e)
 {
@@ -177,12 +179,31 @@ static int no_device(const char *prefix, const char *suffix, struct err *e)
                    prefix, suffix);
 }
 
+#define DRIVE_PREFIX "Drive config error: Unable to patch the block device"
+#define DRIVE_SUFFIX " Please verify the request arguments."
+
 int patch_drive(struct api *api, struct api_call *call, struct err *e)
 {
-    (void)api;
-    (void)call;
-    return no_device("Drive config error: Unable to patch the block device",
-                     " Please verify the request arguments.", e);
+    const struct drive_update *given = call->given;
+    const struct attached *devices =
+        api->opt.owner.attached ? api->opt.owner.attached(api->opt.owner.ctx)
+                                : NULL;
+    struct err why;
+
+    if (!devices || !attached_find(devices, VIRTIO_ID_BLOCK, given->id))
+        return no_device(DRIVE_PREFIX, DRIVE_SUFFIX, e);
+    /* An empty one is for vhost-user drives. */
+    if (!given->path && !json_given(&drive_update_schema, given,
+                                    offsetof(struct drive_update, limit)))
+        return err_set(e, -EINVAL,
+                       DRIVE_PREFIX ": Block: Running method expected "
+                                    "different backend." DRIVE_SUFFIX);
+    if (attached_patch_drive(devices, given->id, given->path, &given->limit,
+                             &why) < 0)
+        return err_set(e, -EINVAL, DRIVE_PREFIX ": Block: %.300s" DRIVE_SUFFIX,
+                       why.text);
+    return devices_patch_drive(&api->opt.cfg->devices, given->id, given->path,
+                               &given->limit, e);
 }
 
 int patch_net(struct api *api, struct api_call *call, struct err *e)

@@ -307,6 +307,13 @@ static void resume_vm(void *ctx)
     session_resume(p->session);
 }
 
+static struct attached *devices_of_vm(void *ctx)
+{
+    struct process *p = ctx;
+
+    return session_attached(p->session);
+}
+
 static void give_up(void *ctx)
 {
     struct process *p = ctx;
@@ -341,6 +348,7 @@ static int make_process(struct process *p, const struct args *args,
         .owner = {.start = start_vm,
                   .pause = pause_vm,
                   .resume = resume_vm,
+                  .attached = devices_of_vm,
                   .give_up = give_up,
                   .wake = wake,
                   .ctx = p},

@@ -151,6 +151,11 @@ int session_start(struct session *s, const struct vm_config *cfg, struct err *e)
     return rc;
 }
 
+struct attached *session_attached(const struct session *s)
+{
+    return s->vm ? vm_attached(s->vm) : NULL;
+}
+
 void session_pause(struct session *s)
 {
     vm_pause(s->vm);

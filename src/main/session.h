@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "vm/config.h"
 
+struct attached;
 struct session;
 
 struct session_options {
@@ -30,6 +31,9 @@ void session_free(struct session *s); /* stops the VM; takes NULL */
 /* Builds the VM and lets it run. What failed may be tried again. */
 int session_start(struct session *s, const struct vm_config *cfg,
                   struct err *e);
+
+/* The devices of the VM that runs, as vm_attached; NULL: none does. */
+struct attached *session_attached(const struct session *s);
 
 void session_pause(struct session *s);
 void session_resume(struct session *s);

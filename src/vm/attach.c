@@ -175,8 +175,9 @@ static void patch_limiter(struct virtio_dev *dev,
 {
     const struct limiter_config cfg = limiter_config_of(limit);
 
-    block_set_limiter(dev, limit->given & 1 ? &cfg.bandwidth : NULL,
-                      limit->given & 2 ? &cfg.ops : NULL);
+    block_set_limiter(
+        dev, limit->given & RATE_LIMIT_GIVEN_BANDWIDTH ? &cfg.bandwidth : NULL,
+        limit->given & RATE_LIMIT_GIVEN_OPS ? &cfg.ops : NULL);
 }
 
 int attached_patch_drive(const struct attached *a, const char *id,

@@ -223,6 +223,30 @@ int devices_put_drive(struct vm_devices *d, struct drive_config *given,
     return rc;
 }
 
+int devices_patch_drive(struct vm_devices *d, const char *id, const char *path,
+                        const struct rate_limit *limit, struct err *e)
+{
+    size_t at = find_drive(d, id);
+    struct drive_config *drive = &d->drives[at];
+    char *copy = NULL;
+
+    if (at == d->num_drives)
+        return err_set(e, -ENODEV, "Device not found");
+    if (path) {
+        copy = heap_strdup(path);
+        if (!copy)
+            return err_set(e, -ENOMEM, "out of memory");
+        heap_free(drive->path);
+        drive->path = copy;
+    }
+    if (limit->given & RATE_LIMIT_GIVEN_BANDWIDTH)
+        drive->limit.bandwidth = limit->bandwidth;
+    if (limit->given & RATE_LIMIT_GIVEN_OPS)
+        drive->limit.ops = limit->ops;
+    rate_limit_normalize(&drive->limit);
+    return 0;
+}
+
 /* ---- network interfaces ---- */
 
 static int check_net(const struct vm_devices *d, const struct net_config *c,

@@ -23,11 +23,14 @@ struct token_bucket {
     uint64_t given;
 };
 
+/* The order is known to RATE_LIMIT_GIVEN_*. */
 struct rate_limit {
     struct token_bucket bandwidth; /* bytes */
     struct token_bucket ops;
     uint64_t given;
 };
+
+enum { RATE_LIMIT_GIVEN_BANDWIDTH = 1, RATE_LIMIT_GIVEN_OPS = 2 };
 
 enum cache_type { CACHE_UNSAFE, CACHE_WRITEBACK };
 enum io_engine { IO_ENGINE_SYNC, IO_ENGINE_ASYNC };
@@ -137,6 +140,11 @@ void devices_release(struct vm_devices *d);
    are Firecracker's, without the API's prefix. */
 int devices_put_drive(struct vm_devices *d, struct drive_config *given,
                       struct err *e);
+
+/* The drive's file or limits were changed while it ran: NULL and buckets that
+   were not given stay. */
+int devices_patch_drive(struct vm_devices *d, const char *id, const char *path,
+                        const struct rate_limit *limit, struct err *e);
 int devices_put_net(struct vm_devices *d, struct net_config *given,
                     struct err *e);
 int devices_put_pmem(struct vm_devices *d, struct pmem_config *given,
