@@ -3,6 +3,8 @@
 
 #include "accel/soft/jit/tr.h"
 
+#include "accel/soft/jit/tr_vec.h"
+
 #include "accel/soft/mmu.h"
 
 static const int8_t pinned[34] = {
@@ -184,8 +186,42 @@ static void poll_attention(struct tr *t, uint64_t offset)
     x64_here(&t->c, none);
 }
 
+/* The first branch back to the block's start while V registers are held. */
+static bool enters_loop(struct tr *t, uint64_t offset)
+{
+    struct tr_loop *loop = &t->loop;
+
+    if (offset != t->start || loop->found || !t_vec_any(t))
+        return false;
+    loop->found = true;
+    loop->idx = t->idx;
+    loop->out = NULL;
+    t_vec_hold(t, &loop->vec);
+    return true;
+}
+
+static bool closes_loop(const struct tr *t)
+{
+    return t->loop.second_pass && t->idx == t->loop.idx;
+}
+
+static void go_round(struct tr *t)
+{
+    poll_attention(t, t->start);
+    x64_jmp_to(&t->c, t->loop.top);
+}
+
 void t_exit_to(struct tr *t, uint64_t offset)
 {
+    if (closes_loop(t)) {
+        t_vec_restore(t, &t->loop.vec);
+        go_round(t);
+        return;
+    }
+    if (enters_loop(t, offset)) {
+        t->loop.enter = x64_jmp(&t->c);
+        return;
+    }
     if (offset >= 4096) {
         t_pc_to(t, RAX, offset);
         t_exit_rax(t);
@@ -200,6 +236,17 @@ void t_exit_if(struct tr *t, enum x64_cc cc, uint64_t offset)
 {
     uint8_t *not_taken;
 
+    if (closes_loop(t)) {
+        t_vec_restore(t, &t->loop.vec);
+        x64_jcc_to(&t->c, cc ^ 1, t->loop.out);
+        go_round(t);
+        return;
+    }
+    if (enters_loop(t, offset)) {
+        t->loop.enter = x64_jcc(&t->c, cc);
+        t->loop.out = t->c.p;
+        return;
+    }
     if (offset < 4096 && offset > t_off(t)) {
         add_exit(t, x64_jcc(&t->c, cc), offset);
         return;

@@ -26,7 +26,8 @@
 #include "accel/soft/jit/x64.h"
 #include "isa_gen.h"
 
-enum { TR_MAX_BAILS = 256, TR_MAX_EXITS = 2 * BLOCK_MAX_INSNS + 2 };
+/* A block may be emitted twice: struct tr_loop. */
+enum { TR_MAX_BAILS = 512, TR_MAX_EXITS = 4 * BLOCK_MAX_INSNS + 2 };
 enum { TR_INSN_BYTES = 512 /* the most an emitter may emit, cold part too */ };
 
 /* A direct exit: its displacement can be linked to the block at `target`. */
@@ -57,8 +58,24 @@ struct tr_vec {
     struct tr_vec_reg reg[TR_VEC_REGS];
     unsigned idx;        /* the instruction of the following */
     unsigned first_bail; /* of that instruction */
+    unsigned bail_floor; /* those before are of another pass */
     unsigned locked;     /* mask: handed out to its emitter */
     uint16_t clock;
+};
+
+/*
+ * A loop that is its own block and has V registers in the machine's: behind
+ * the block its body is emitted again, for a start with what the first pass
+ * holds where it branches back. There the second pass branches to its own
+ * start, and goes on in the first pass when it does not.
+ */
+struct tr_loop {
+    bool found, second_pass;
+    unsigned idx;       /* of the branch */
+    uint8_t *enter;     /* place of the first pass's branch */
+    const uint8_t *top; /* of the second pass */
+    const uint8_t *out; /* where the first pass goes on; NULL: nowhere */
+    struct tr_vec vec;  /* at the branch */
 };
 
 struct glue {
@@ -88,6 +105,7 @@ struct tr {
     struct tr_bail bails[TR_MAX_BAILS];
     unsigned num_bails;
     struct tr_vec vec; /* tr_vec.h */
+    struct tr_loop loop;
 };
 
 typedef bool jit_emit_fn(struct tr *t, const struct insn *i);

@@ -15,6 +15,7 @@ void t_vec_reset(struct tr *t)
 {
     memset(&t->vec, 0, sizeof(t->vec));
     t->vec.idx = UINT32_MAX;
+    t->vec.bail_floor = t->num_bails;
 }
 
 /* The first call for an instruction. */
@@ -27,7 +28,8 @@ static void begin(struct tr *t)
     v->idx = t->idx;
     v->locked = 0;
     v->first_bail = t->num_bails;
-    while (v->first_bail && t->bails[v->first_bail - 1].idx == t->idx)
+    while (v->first_bail > v->bail_floor &&
+           t->bails[v->first_bail - 1].idx == t->idx)
         v->first_bail--;
 }
 
@@ -40,26 +42,44 @@ static int find(const struct tr *t, unsigned n)
     return NONE;
 }
 
-/* The emitter has it until the end of the instruction. The bails of the
-   instructions since it was filled must fill it again. */
-static unsigned hand_out(struct tr *t, int r)
+/* The bails up to `end`, since it was filled, must fill it again. */
+static void want(struct tr *t, int r, unsigned end)
 {
-    struct tr_vec *v = &t->vec;
-    struct tr_vec_reg *reg = &v->reg[r];
+    struct tr_vec_reg *reg = &t->vec.reg[r];
 
-    for (; reg->since < v->first_bail; reg->since++) {
+    for (; reg->since < end; reg->since++) {
         struct tr_bail *b = &t->bails[reg->since];
 
         b->reload |= (uint8_t)(1 << r);
         b->vreg[r] = (uint8_t)((reg->vreg - 1) | reg->valid / 64 << 5);
     }
-    reg->used = ++v->clock;
+}
+
+/* The emitter has it until the end of the instruction, whose own bails need
+   not fill it. */
+static unsigned hand_out(struct tr *t, int r)
+{
+    struct tr_vec *v = &t->vec;
+
+    want(t, r, v->first_bail);
+    v->reg[r].used = ++v->clock;
     v->locked |= 1u << r;
     return FIRST + (unsigned)r;
 }
 
-/* A register to fill with Vn: the one used longest ago. */
-static int take(struct tr *t, unsigned n, unsigned valid, unsigned low)
+static void fill(struct tr *t, int r, unsigned n, unsigned valid, unsigned low)
+{
+    struct tr_vec *v = &t->vec;
+
+    v->reg[r] = (struct tr_vec_reg){.vreg = (uint8_t)(n + 1),
+                                    .valid = (uint8_t)valid,
+                                    .low = (uint8_t)low,
+                                    .since = (uint16_t)v->first_bail,
+                                    .used = ++v->clock};
+}
+
+/* A register for something else: the one used longest ago. */
+static int take(struct tr *t)
 {
     struct tr_vec *v = &t->vec;
     int best = NONE;
@@ -71,21 +91,7 @@ static int take(struct tr *t, unsigned n, unsigned valid, unsigned low)
             best = r;
     }
     check(best != NONE);
-    v->reg[best] = (struct tr_vec_reg){.vreg = (uint8_t)(n + 1),
-                                       .valid = (uint8_t)valid,
-                                       .low = (uint8_t)low,
-                                       .since = (uint16_t)v->first_bail,
-                                       .used = ++v->clock};
     return best;
-}
-
-/* What an emitter may still read stays as it is. */
-static void forget(struct tr *t, unsigned n)
-{
-    int r = find(t, n);
-
-    if (r != NONE)
-        t->vec.reg[r] = (struct tr_vec_reg){.used = 0};
 }
 
 static void load(struct tr *t, unsigned bits, unsigned xmm, unsigned n)
@@ -112,8 +118,12 @@ unsigned t_vget_part(struct tr *t, unsigned bits, unsigned n)
     r = find(t, n);
     if (r != NONE && t->vec.reg[r].valid >= bits)
         return hand_out(t, r);
-    forget(t, n);
-    r = take(t, n, bits, bits);
+    if (r == NONE || t->vec.locked >> r & 1) {
+        if (r != NONE)
+            t->vec.reg[r].vreg = 0;
+        r = take(t);
+    }
+    fill(t, r, n, bits, bits);
     load(t, bits, FIRST + (unsigned)r, n);
     return hand_out(t, r);
 }
@@ -160,8 +170,10 @@ void t_vstore_low(struct tr *t, unsigned bits, unsigned n, unsigned xmm)
 
     begin(t);
     x64_vex_rm(&t->c, V_MOVUPS_ST, false, xmm, 0, RBP, CPU_V(n));
-    forget(t, n);
-    r = take(t, n, 128, bits);
+    r = find(t, n);
+    if (r == NONE)
+        r = take(t);
+    fill(t, r, n, 128, bits);
     x64_vex_rr(&t->c, V_MOVAPS, false, FIRST + (unsigned)r, 0, xmm);
 }
 
@@ -175,6 +187,51 @@ void t_vec_reload(struct tr *t, const struct tr_bail *bail)
     for (unsigned r = 0; r < TR_VEC_REGS; r++) {
         if (bail->reload >> r & 1)
             load(t, 64u * (bail->vreg[r] >> 5), FIRST + r, bail->vreg[r] & 31);
+    }
+}
+
+bool t_vec_any(const struct tr *t)
+{
+    for (int r = 0; r < TR_VEC_REGS; r++) {
+        if (t->vec.reg[r].vreg)
+            return true;
+    }
+    return false;
+}
+
+void t_vec_hold(struct tr *t, struct tr_vec *held)
+{
+    for (int r = 0; r < TR_VEC_REGS; r++) {
+        if (t->vec.reg[r].vreg)
+            want(t, r, t->num_bails);
+    }
+    *held = t->vec;
+}
+
+void t_vec_resume(struct tr *t, const struct tr_vec *held)
+{
+    t->vec = *held;
+    t->vec.idx = UINT32_MAX;
+    t->vec.locked = 0;
+    t->vec.bail_floor = t->num_bails;
+    for (int r = 0; r < TR_VEC_REGS; r++)
+        t->vec.reg[r].since = (uint16_t)t->num_bails;
+}
+
+/* What is known of a register's upper bits holds at the end of every pass, as
+   each executes the same instructions. */
+void t_vec_restore(struct tr *t, const struct tr_vec *held)
+{
+    for (int r = 0; r < TR_VEC_REGS; r++) {
+        const struct tr_vec_reg *h = &held->reg[r], *now = &t->vec.reg[r];
+
+        if (!h->vreg)
+            continue;
+        if (now->vreg == h->vreg && now->valid >= h->valid &&
+            now->low <= h->low)
+            want(t, r, t->num_bails);
+        else
+            load(t, h->valid, FIRST + (unsigned)r, h->vreg - 1u);
     }
 }
 

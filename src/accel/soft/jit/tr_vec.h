@@ -25,7 +25,7 @@ unsigned t_vget_part(struct tr *t, unsigned bits, unsigned n);
 /* xmm = Vn, xmm one of the scratch registers. */
 void t_vload(struct tr *t, unsigned xmm, unsigned n);
 
-/* Vn = xmm, all 128 bits. */
+/* Vn = xmm, all 128 bits. What t_vget gave for Vn before is gone. */
 void t_vstore(struct tr *t, unsigned n, unsigned xmm);
 
 /* Scalars, and vectors of 64 bits: `bits` is 32, 64 or 128, and what is above
@@ -38,6 +38,14 @@ void t_vstore_low(struct tr *t, unsigned bits, unsigned n, unsigned xmm);
 
 /* Nothing is held: at the start of a block, and behind a call into C. */
 void t_vec_reset(struct tr *t);
+
+/* At a branch back: are any registers held, and which? They will be wanted.
+   Later: what is held is that, with no code emitted in between; and at the end
+   of the second pass the code that makes it so again. The last keeps flags. */
+bool t_vec_any(const struct tr *t);
+void t_vec_hold(struct tr *t, struct tr_vec *held);
+void t_vec_resume(struct tr *t, const struct tr_vec *held);
+void t_vec_restore(struct tr *t, const struct tr_vec *held);
 
 /* In the cold part, behind tier 0: loads again what is wanted. */
 void t_vec_reload(struct tr *t, const struct tr_bail *bail);

@@ -115,7 +115,7 @@ static void emit_bails(struct tr *t, struct wants *w)
     while (n < t->num_bails) {
         const struct tr_bail *b = &t->bails[n];
 
-        for (; n < t->num_bails && t->bails[n].idx == b->idx; n++)
+        for (; n < t->num_bails && t->bails[n].back == b->back; n++)
             x64_here(&t->c, t->bails[n].place);
         want_record(t, w, b->idx);
         call_to(t, t->glue->miss);
@@ -151,21 +151,45 @@ static void emit_records(struct tr *t, const struct wants *w)
     }
 }
 
+static void count_insns(struct tr *t, unsigned count)
+{
+    if (t->count_insns)
+        x64_alu_mi(&t->c, true, ALU_ADD, RBP, CPU(insns), (int32_t)count);
+}
+
+static void emit_first_pass(struct tr *t, struct wants *w)
+{
+    t->loop.found = t->loop.second_pass = false;
+    t_vec_reset(t);
+    count_insns(t, t->src->count);
+    for (t->idx = 0; t->idx < t->src->count && !t->ended; t->idx++)
+        emit_insn(t, w);
+    if (!t->ended) {
+        t->idx--;
+        t_exit_to(t, t_off(t) + 4);
+    }
+}
+
+static void emit_second_pass(struct tr *t, struct wants *w)
+{
+    t->loop.second_pass = true;
+    t->loop.top = t->c.p;
+    x64_here(&t->c, t->loop.enter);
+    t_vec_resume(t, &t->loop.vec);
+    t->flags_live = false;
+    count_insns(t, t->loop.idx + 1);
+    for (t->idx = 0; t->idx <= t->loop.idx; t->idx++)
+        emit_insn(t, w);
+}
+
 void translate_block(struct tr *t)
 {
     struct wants w = {.num = 0};
 
     t->entry = t->c.p;
-    t_vec_reset(t);
-    if (t->count_insns)
-        x64_alu_mi(&t->c, true, ALU_ADD, RBP, CPU(insns),
-                   (int32_t)t->src->count);
-    for (t->idx = 0; t->idx < t->src->count && !t->ended; t->idx++)
-        emit_insn(t, &w);
-    if (!t->ended) {
-        t->idx--;
-        t_exit_to(t, t_off(t) + 4);
-    }
+    emit_first_pass(t, &w);
+    if (t->loop.found)
+        emit_second_pass(t, &w);
     emit_bails(t, &w);
     emit_links(t);
     emit_records(t, &w);

@@ -9,10 +9,10 @@
    sure of room (translate_room). Leaves the exits for the cache to keep. */
 void translate_block(struct tr *t);
 
-/* The most bytes that a block of `count` instructions takes. */
+/* The most bytes that a block of `count` instructions takes, emitted twice. */
 static inline uint64_t translate_room(unsigned count)
 {
-    return (uint64_t)(count + 2) * TR_INSN_BYTES;
+    return (uint64_t)(2 * count + 2) * TR_INSN_BYTES;
 }
 
 /* Executors by op, with what is UNDEFINED and what traps behind the rows. */
