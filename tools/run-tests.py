@@ -34,7 +34,7 @@ SANITIZER_ENV = {
 }
 
 # The Python tests that the sanitizers' build runs, too.
-ASAN_FOLDERS = ["tests/cli", "tests/guest"]
+ASAN_FOLDERS = ["tests/api", "tests/cli", "tests/guest"]
 
 # Programs that the emulated run leaves out, and why.
 NOT_EMULATED = {

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "api/api_impl.h"
 #include "api/device_schemas.h"
@@ -302,6 +303,7 @@ struct api *api_new(const struct api_options *options, struct err *e)
         return NULL;
     }
     api->opt = *options;
+    api->listener = -1;
     api->queue_end = &api->queue;
     api->mmds = mmds_new(options->mmds_limit, e);
     if (!api->mmds) {
@@ -315,14 +317,21 @@ struct api *api_new(const struct api_options *options, struct err *e)
 
 int api_listen(struct api *api, const char *path, struct err *e)
 {
+    api->listener = server_bind(path, e);
+    return MIN(api->listener, 0);
+}
+
+int api_serve(struct api *api, struct err *e)
+{
     const struct server_config cfg = {.max_body = api->opt.max_body,
                                       .serve = serve,
                                       .finish = finish,
                                       .ctx = api};
-    int fd = server_bind(path, e);
+    int fd = api->listener;
 
     if (fd < 0)
-        return fd;
+        return 0;
+    api->listener = -1;
     api->server = server_new(fd, &cfg, e);
     return api->server ? 0 : -EIO;
 }
@@ -334,6 +343,8 @@ void api_free(struct api *api)
     if (!api)
         return;
     server_free(api->server);
+    if (api->listener >= 0)
+        close(api->listener);
     while ((call = dequeue(api)) != NULL)
         call_free(call);
     mmds_free(api->mmds);

@@ -49,8 +49,11 @@ struct api *api_new(const struct api_options *options, struct err *e);
    NULL. */
 void api_free(struct api *api);
 
-/* Opens the socket and starts the thread. */
+/* Opens the socket: clients may connect, and wait. */
 int api_listen(struct api *api, const char *path, struct err *e);
+
+/* Starts the thread that answers them. Without a socket it does nothing. */
+int api_serve(struct api *api, struct err *e);
 
 /* On the owner's thread: does what waits in the queue. */
 void api_work(struct api *api);

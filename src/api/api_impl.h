@@ -17,6 +17,7 @@ struct api_call;
 struct api {
     struct api_options opt;
     struct mmds_store *mmds; /* owned */
+    int listener;            /* owned until the server has it; -1: none */
     struct server *server;   /* owned; NULL until it listens */
     bool boot_specific;      /* no snapshot may be loaded; the owner's */
     uint64_t last_us;        /* fc_api's: what the last call took */

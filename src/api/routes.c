@@ -188,6 +188,13 @@ static const struct route *find_route(enum http_method method,
     return NULL;
 }
 
+/* These have routes of their own, and do not fall through to the balloon's. */
+static bool is_hinting(const struct path *path)
+{
+    return strcmp(path->first, "balloon") == 0 &&
+           begins_with(path->rest, "hinting");
+}
+
 /* The first part of the rest. */
 static int part_len(const char *rest)
 {
@@ -200,7 +207,7 @@ static int no_route(enum http_method method, const struct path *path,
 {
     const char *name = http_method_name(method), *rest = path->rest;
 
-    if (begins_with(rest, "hinting") && strcmp(path->first, "balloon") == 0) {
+    if (is_hinting(path) && method != HTTP_PUT) {
         rest += strlen("hinting");
         rest += *rest == '/';
         return err_set(e, -ENOENT,
@@ -242,8 +249,7 @@ static int check_has_body(const struct http_request *req,
             return err_set(e, -EINVAL, "Empty PUT request.");
         return 0;
     case HTTP_PATCH:
-        if (!req->has_body && !(strcmp(path->first, "balloon") == 0 &&
-                                begins_with(path->rest, "hinting")))
+        if (!req->has_body && !is_hinting(path))
             return err_set(e, -EINVAL, "Empty PATCH request.");
         return 0;
     case HTTP_DELETE:
@@ -337,7 +343,7 @@ static int parse_request(struct http_request *req, const struct path *path,
     if (rc < 0)
         return rc;
     r = find_route(req->method, path);
-    if (!r)
+    if (!r || (!r->sub && is_hinting(path)))
         return no_route(req->method, path, e);
     call->route = r;
     if (r->count)

@@ -106,11 +106,14 @@ static int say_in_use(const struct sockaddr_un *addr, struct err *e)
                    addr->sun_path, addr->sun_path);
 }
 
+/* Listening follows at once: clients wait for the file and then connect. */
 static int bind_private(int fd, const struct sockaddr_un *addr)
 {
     mode_t mask = umask(0177); /* no other thread runs yet */
     int rc = bind(fd, (const struct sockaddr *)addr, sizeof(*addr));
 
+    if (rc == 0)
+        rc = listen(fd, BACKLOG);
     rc = rc < 0 ? -errno : 0;
     umask(mask);
     return rc;
@@ -131,8 +134,6 @@ int server_bind(const char *path, struct err *e)
     if (fd < 0)
         return err_set(e, fd, "cannot make a socket: %s", strerror(-fd));
     rc = bind_private(fd, &addr);
-    if (rc == 0 && listen(fd, BACKLOG) < 0)
-        rc = -errno;
     if (rc == 0)
         return fd;
     close(fd);

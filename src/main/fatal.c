@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/macros.h"
+#include "base/metrics.h"
 
 /* SI_CODE of a system call that a seccomp filter refused (Linux). */
 enum { FROM_SECCOMP = 1, GIVE_UP_S = 2 };
@@ -64,6 +65,20 @@ static void restore_terminal(void)
     tcsetattr(terminal.fd, TCSANOW, &terminal.mode);
 }
 
+static void count(int signal)
+{
+    struct metric *m = signal == SIGBUS    ? &metrics.signals.sigbus
+                       : signal == SIGSEGV ? &metrics.signals.sigsegv
+                       : signal == SIGXFSZ ? &metrics.signals.sigxfsz
+                       : signal == SIGXCPU ? &metrics.signals.sigxcpu
+                       : signal == SIGPIPE ? &metrics.signals.sigpipe
+                       : signal == SIGHUP  ? &metrics.signals.sighup
+                       : signal == SIGILL  ? &metrics.signals.sigill
+                                           : &metrics.seccomp.num_faults;
+
+    metric_inc(m);
+}
+
 /* The log's formatting is not async-signal-safe in the letter: the thread may
    have been hit inside the C library. The alarm's default action ends us, and
    so does the signal itself if it comes again (SA_RESETHAND). */
@@ -72,18 +87,21 @@ static void on_fatal(int signal, siginfo_t *info, void *context)
     (void)context;
     alarm(GIVE_UP_S);
     restore_terminal();
+    count(signal);
     if (signal == SIGSYS)
         log_error("Shutting down VM after intercepting a bad syscall (%d).",
                   syscall_of(info));
     else
         log_error("Shutting down VM after intercepting signal %d, code %d.",
                   signal, info->si_code);
+    metrics_flush_fatal();
     _exit(code_of(signal, info));
 }
 
 static void on_pipe(int signal, siginfo_t *info, void *context)
 {
     (void)context;
+    count(signal);
     log_error("Received signal %d, code %d.", signal, info->si_code);
 }
 

@@ -487,6 +487,8 @@ static int serve(struct process *p, struct err *e)
         rc = add_metadata(p, e);
     if (rc == 0 && args_has(p->args, "config-file"))
         rc = start_configured(p, e);
+    if (rc == 0)
+        rc = api_serve(p->api, e);
     return rc < 0 ? rc : session_wait(p->session, e);
 }
 

@@ -16,6 +16,7 @@
 #include "base/heap.h"
 #include "base/log.h"
 #include "base/macros.h"
+#include "base/metrics.h"
 #include "machine/psci.h"
 
 enum phase { PHASE_MADE, PHASE_STARTED, PHASE_STOPPING };
@@ -160,6 +161,8 @@ static void answer_mmio(struct vcpu *v, struct vcpu_exit *exit)
     struct mmio_bus *bus = v->all->cfg.bus;
 
     v->mmio_exits++;
+    metric_inc(exit->is_write ? &metrics.vcpu.exit_mmio_write
+                              : &metrics.vcpu.exit_mmio_read);
     if (exit->is_write)
         mmio_bus_write(bus, exit->addr, exit->size, exit->value);
     else

@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A microVM's life through the API: start, pause, metrics, log, end."""
+
+import json
+import re
+import signal
+import time
+
+import pytest
+
+import guests
+
+
+def metrics_of(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_pause_and_resume(vmm):
+    tick = [*guests.say("."), guests.movz(2, 0x40, 1),
+            0xF1000442, 0x54FFFFE1]  # subs x2, x2, #1; b.ne
+    vmm.boot(guests.uart(), tick, guests.branch(-len(tick)))
+    vmm.wait_for(lambda: "..." in vmm.log())
+    for _ in range(2):
+        vmm.ok("PATCH", "/vm", {"state": "Paused"})
+        assert vmm.get("/").json["state"] == "Paused"
+    time.sleep(0.1)
+    log = (vmm.folder / "out").read_bytes()
+    time.sleep(0.2)
+    assert (vmm.folder / "out").read_bytes() == log, "paused, and yet it ran"
+    for _ in range(2):
+        vmm.ok("PATCH", "/vm", {"state": "Resumed"})
+        assert vmm.get("/").json["state"] == "Running"
+    vmm.wait_for(lambda: vmm.log().rstrip().endswith("..."))
+    assert re.search(r"'pause vm' API request took \d+ us\.", vmm.log())
+    assert re.search(r"'resume vm' VMM action took \d+ us\.", vmm.log())
+
+
+@pytest.mark.parametrize("function", [guests.SYSTEM_OFF, guests.SYSTEM_RESET])
+def test_the_guest_ends_it(spawn, tmp_path, function):
+    path = tmp_path / "metrics"
+    vmm = spawn("--metrics-path", path)
+    vmm.boot(guests.psci(function))
+    assert vmm.process.wait(20) == 0
+    assert "Firecracker exiting successfully. exit_code=0" in vmm.log()
+    assert len(metrics_of(path)) == 2, "one at the start, one at the end"
+
+
+def test_metrics(vmm, tmp_path):
+    path = tmp_path / "metrics"
+    body = {"metrics_path": str(path), "emit_id": True, "properties": {"a": "b"}}
+    vmm.put("/metrics", json.dumps(body))
+    assert vmm.put("/metrics", {"metrics_path": str(path)}).fault == (
+        "Metrics error: Cannot initialize the metrics system due to bad user input: "
+        "Reinitialization of metrics not allowed.")
+    vmm.get("/")
+    vmm.put("/drives/a", "bad")
+    vmm.boot()
+    first = metrics_of(path)[0]
+    assert abs(first["utc_timestamp_ms"] - time.time() * 1000) < 20_000
+    assert first["id"] == "anonymous-instance" and first["properties"] == {"a": "b"}
+    assert first["get_api_requests"]["instance_info_count"] == 1
+    assert first["put_api_requests"]["metrics_count"] == 2
+    assert first["put_api_requests"]["drive_count"] == 1
+    assert first["put_api_requests"]["drive_fails"] == 1
+    assert first["put_api_requests"]["actions_count"] == 1
+    vmm.ok("PUT", "/actions", {"action_type": "FlushMetrics"})
+    second = metrics_of(path)[1]
+    assert second["put_api_requests"]["actions_count"] == 1, "counters are differences"
+    assert second["put_api_requests"]["drive_count"] == 0
+    assert list(first) == [
+        "utc_timestamp_ms", "id", "properties", "api_server", "balloon", "block",
+        "deprecated_api", "get_api_requests", "i8042", "rtc", "uart", "latencies_us", "logger",
+        "mmds", "net", "patch_api_requests", "put_api_requests", "seccomp", "vcpu", "vmm",
+        "signals", "vsock", "entropy", "pmem", "interrupts", "memory_hotplug"]
+    assert set(first["block"]["read_agg"]) == {"min_us", "max_us", "sum_us"}
+
+
+def test_metrics_by_flag(spawn, tmp_path):
+    path = tmp_path / "metrics"
+    vmm = spawn("--metrics-path", path, "--start-time-us", 1, "--start-time-cpu-us", 1)
+    assert vmm.put("/metrics", {"metrics_path": "x"}).status == 400
+    vmm.boot()
+    line = metrics_of(path)[0]
+    assert "id" not in line and "properties" not in line
+    assert line["api_server"]["process_startup_time_us"] > 0
+    assert line["api_server"]["process_startup_time_cpu_us"] > 0
+
+
+def test_the_log_of_requests(spawn):
+    vmm = spawn("--level", "Debug", "--show-level", "--show-log-origin")
+    vmm.put("/machine-config", '{"vcpu_count": 0}')
+    vmm.put("/mmds", {"secret": 1})
+    vmm.get("/version")
+    log = vmm.log()
+    assert ('The API server received a Put request on "/machine-config" with body '
+            '"{\\"vcpu_count\\": 0}".') in log
+    assert 'The API server received a Put request on "/mmds".' in log
+    assert "secret" not in log
+    assert 'The API server received a Get request on "/version".' in log
+    assert "The request was executed successfully. Status code: 204 No Content." in log
+    assert "The request was executed successfully. Status code: 200 OK." in log
+    assert "Received Error. Status code: 400 Bad Request. Message: An error occurred" in log
+    assert re.search(r"Total previous API call duration: \d+ us\.", log)
+    line = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9} \[anonymous-instance:fc_api:DEBUG:src/.*:\d+\] "
+    assert re.search(line, log)
+
+
+def test_the_logger_can_be_moved(spawn, tmp_path):
+    vmm = spawn()
+    path = tmp_path / "log"
+    vmm.ok("PUT", "/logger", {"log_path": str(path), "level": "Debug", "show_level": True})
+    vmm.get("/version")
+    assert "[anonymous-instance:fc_api:INFO]" in path.read_text()
+    assert "Total previous" in path.read_text()
+    vmm.ok("PUT", "/logger", {})
+    size = path.stat().st_size
+    vmm.get("/version")
+    assert path.stat().st_size > size, "it stays where it was"
+    assert "Total previous" not in path.read_text()[size + 200:], "and is Info again"
+    assert vmm.put("/logger", {"log_path": "/nowhere/x"}).fault.startswith("Logger error: ")
+
+
+def test_the_serial_console_can_be_a_file(vmm, tmp_path):
+    path = tmp_path / "serial"
+    vmm.ok("PUT", "/serial", {"serial_out_path": str(path)})
+    vmm.boot()
+    vmm.wait_for(lambda: path.exists() and path.read_text() == "up\n")
+    assert "up\n" not in vmm.log()
+
+
+def test_a_config_file_and_the_api(spawn, tmp_path):
+    kernel = tmp_path / "Image"
+    kernel.write_bytes(guests.image(guests.uart(), guests.say("hi"), guests.WFI, guests.branch(-1)))
+    config = {"boot-source": {"kernel_image_path": str(kernel)}, "drives": [],
+              "machine-config": {"vcpu_count": 2, "mem_size_mib": 64}}
+    path = tmp_path / "vm.json"
+    path.write_text(json.dumps(config))
+    metadata = tmp_path / "metadata"
+    metadata.write_text('{"a": 1}')
+    vmm = spawn("--config-file", path, "--metadata", metadata)
+    assert vmm.get("/").json["state"] == "Running", "requests wait until it is"
+    assert vmm.get("/machine-config").json["vcpu_count"] == 2
+    log = vmm.log()
+    assert "Successfully started microvm that was configured from one single json" in log
+    assert "Successfully added metadata to mmds from file" in log
+
+
+def test_metadata(spawn, tmp_path):
+    path = tmp_path / "metadata"
+    path.write_text('{"a": {"b": 1}}')
+    assert spawn("--metadata", path).get("/mmds").json == {"a": {"b": 1}}
+    vmm = spawn("--metadata", path, "--mmds-size-limit", 5)
+    assert vmm.process.wait(20) == 1
+    assert ("Populating MMDS from file failed: The MMDS patch request doesn't fit." in vmm.log())
+    path.write_text("{")
+    vmm = spawn("--metadata", path)
+    assert vmm.process.wait(20) != 0
+    assert "MMDS error: metadata provided not valid json" in vmm.log()
+    assert "EOF while parsing an object" in vmm.log()
+
+
+@pytest.mark.parametrize(
+    "number, code, metric",
+    [
+        (signal.SIGBUS, 149, "sigbus"),
+        (signal.SIGSEGV, 150, "sigsegv"),
+        (signal.SIGXFSZ, 151, "sigxfsz"),
+        (signal.SIGXCPU, 154, "sigxcpu"),
+        (signal.SIGHUP, 156, "sighup"),
+        (signal.SIGILL, 157, "sigill"),
+    ],
+)
+def test_fatal_signals(spawn, tmp_path, number, code, metric):
+    path = tmp_path / "metrics"
+    vmm = spawn("--metrics-path", path)
+    vmm.boot()
+    vmm.process.send_signal(number)
+    assert vmm.process.wait(20) == code
+    assert f"Shutting down VM after intercepting signal {int(number)}, code" in vmm.log()
+    assert metrics_of(path)[-1]["signals"][metric] == 1
+
+
+def test_sigpipe_is_survived(spawn, tmp_path):
+    path = tmp_path / "metrics"
+    vmm = spawn("--metrics-path", path)
+    vmm.boot()
+    vmm.process.send_signal(signal.SIGPIPE)
+    vmm.wait_for(lambda: "Received signal 13, code" in vmm.log())
+    vmm.ok("PUT", "/actions", {"action_type": "FlushMetrics"})
+    assert metrics_of(path)[-1]["signals"]["sigpipe"] == 1
+
+
+def test_a_drive_is_changed_while_it_runs(vmm, tmp_path):
+    disk, other = tmp_path / "disk", tmp_path / "other"
+    disk.write_bytes(b"\0" * 4096)
+    other.write_bytes(b"\0" * 8192)
+    vmm.ok("PUT", "/drives/d",
+           {"drive_id": "d", "is_root_device": False, "path_on_host": str(disk)})
+    vmm.boot()
+
+    def patch(**more):
+        return vmm.patch("/drives/d", json.dumps({"drive_id": "d", **more}))
+
+    prefix = "Drive config error: Unable to patch the block device: "
+    suffix = " Please verify the request arguments."
+    assert patch().fault == (
+        f"{prefix}Block: Running method expected different backend.{suffix}")
+    bucket = {"size": 5, "one_time_burst": None, "refill_time": 7}
+    assert patch(path_on_host="/nowhere/x", rate_limiter={"ops": bucket}).fault == (
+        f"{prefix}Block: Virtio backend error: Error manipulating the backing file: "
+        f"No such file or directory (os error 2) /nowhere/x{suffix}")
+    assert vmm.get("/vm/config").json["drives"][0]["rate_limiter"] is None
+    assert patch(path_on_host=str(other)).status == 204
+    assert patch(rate_limiter={"ops": bucket}).status == 204
+    shown = vmm.get("/vm/config").json["drives"][0]
+    assert shown["path_on_host"] == str(other)
+    assert shown["rate_limiter"] == {"bandwidth": None, "ops": bucket}
+    assert vmm.patch("/drives/x", {"drive_id": "x"}).fault == (
+        f"{prefix}Failed perform action on device: Device not found{suffix}")
