@@ -70,7 +70,8 @@ struct request {
     unsigned num_iov;
     uint64_t bytes;
 
-    uint8_t *status; /* in guest memory */
+    uint64_t start_ns; /* of what takes time */
+    uint8_t *status;   /* in guest memory */
     gpa_t status_gpa;
     struct request *next_free;
 };
@@ -85,7 +86,9 @@ struct block {
     struct request *free;      /* borrowed from requests */
     bool read_only;
     bool starved; /* no free request: go on when one is done */
-    struct block_stats stats;
+    char *id;     /* owned; NULL: not in metrics */
+    struct block_metrics stats;
+    struct metric_device metric_device;
 };
 
 static struct block *to_block(struct virtio_dev *dev)
@@ -185,14 +188,18 @@ static bool may_run(const struct block *b, const struct request *r)
 
 static void count(struct block *b, const struct request *r)
 {
+    uint64_t us = (host_mono_ns() - r->start_ns) / 1000;
+
     if (r->type == T_IN) {
-        b->stats.read_count++;
-        b->stats.read_bytes += r->bytes;
+        metric_inc(&b->stats.read_count);
+        metric_add(&b->stats.read_bytes, r->bytes);
+        metric_agg_add(&b->stats.read_agg, us);
     } else if (r->type == T_OUT) {
-        b->stats.write_count++;
-        b->stats.write_bytes += r->bytes;
+        metric_inc(&b->stats.write_count);
+        metric_add(&b->stats.write_bytes, r->bytes);
+        metric_agg_add(&b->stats.write_agg, us);
     } else if (r->type == T_FLUSH) {
-        b->stats.flush_count++;
+        metric_inc(&b->stats.flush_count);
     }
 }
 
@@ -215,7 +222,7 @@ static void finish(struct block *b, struct request *r, uint8_t status)
     if (status == S_OK)
         count(b, r);
     else if (status == S_IOERR)
-        b->stats.execute_fails++;
+        metric_inc(&b->stats.execute_fails);
     *r->status = status;
     gmem_written(b->base.ram, r->status_gpa, 1);
     virtq_push(&b->base.queues[0], r->chain.head,
@@ -363,7 +370,7 @@ static int complete(struct block *b, struct request *r)
 
 static void wait_for_tokens(struct block *b)
 {
-    b->stats.rate_limiter_throttled_events++;
+    metric_inc(&b->stats.rate_limiter_throttled_events);
     worker_timer_set(b->base.worker, &b->timer, b->limiter.blocked_until);
 }
 
@@ -372,25 +379,27 @@ static bool serve_one(struct block *b)
 {
     struct virtq *q = &b->base.queues[0];
     struct request *r = b->free;
+    uint64_t now;
 
     b->starved = !r;
     if (!r) {
-        b->stats.io_engine_throttled_events++;
+        metric_inc(&b->stats.io_engine_throttled_events);
         return false;
     }
     if (!virtio_dev_pop(&b->base, 0, &r->chain))
         return false;
     if (!parse(r)) {
-        b->stats.invalid_reqs_count++;
+        metric_inc(&b->stats.invalid_reqs_count);
         virtq_push(q, r->chain.head, 0);
         return true;
     }
-    if (!rate_limiter_take(&b->limiter, r->type <= T_OUT ? r->bytes : 0,
-                           host_mono_ns())) {
+    now = host_mono_ns();
+    if (!rate_limiter_take(&b->limiter, r->type <= T_OUT ? r->bytes : 0, now)) {
         virtq_unpop(q);
         wait_for_tokens(b);
         return false;
     }
+    r->start_ns = now;
     run(b, r);
     return true;
 }
@@ -402,6 +411,8 @@ static void serve(struct block *b)
 
     while (served < VIRTQ_MAX_SIZE && serve_one(b))
         served++;
+    if (!served && !b->starved && !b->limiter.blocked_until)
+        metric_inc(&b->stats.no_avail_buffer);
     if (b->aio)
         aio_start(b->aio);
     virtio_dev_flush(&b->base, 0);
@@ -414,7 +425,7 @@ static void block_notify(struct virtio_dev *dev, unsigned n)
     struct block *b = to_block(dev);
 
     (void)n;
-    b->stats.queue_event_count++;
+    metric_inc(&b->stats.queue_event_count);
     if (b->limiter.blocked_until > host_mono_ns())
         wait_for_tokens(b);
     else
@@ -433,7 +444,7 @@ static void on_tokens(void *ctx)
 {
     struct block *b = ctx;
 
-    b->stats.rate_limiter_event_count++;
+    metric_inc(&b->stats.rate_limiter_event_count);
     serve_again(b);
 }
 
@@ -505,6 +516,9 @@ static void block_free(struct virtio_dev *dev)
     worker_call(dev->worker, close_engine, b);
     block_file_close(&b->file);
     virtio_dev_release(dev);
+    if (b->id)
+        metrics_remove_device(&b->metric_device);
+    heap_free(b->id);
     heap_free(b->requests);
     heap_free(b);
 }
@@ -555,6 +569,19 @@ static void open_engine(void *ctx)
     s->rc = s->b->aio ? 0 : -EIO;
 }
 
+static int register_metrics(struct block *b, const char *id, struct err *e)
+{
+    if (!id)
+        return 0;
+    b->id = heap_strdup(id);
+    if (!b->id)
+        return err_set(e, -ENOMEM, "out of memory");
+    b->metric_device = (struct metric_device){
+        .kind = METRIC_DEVICES_block, .id = b->id, .counters = &b->stats};
+    metrics_add_device(&b->metric_device);
+    return 0;
+}
+
 struct virtio_dev *block_new(const struct block_config *cfg,
                              struct worker *worker, struct gmem *ram,
                              struct err *e)
@@ -579,7 +606,7 @@ struct virtio_dev *block_new(const struct block_config *cfg,
     }
     if (cfg->async)
         worker_call(worker, open_engine, &start);
-    if (start.rc < 0)
+    if (start.rc < 0 || register_metrics(b, cfg->id, e) < 0)
         goto fail;
     return &b->base;
 
@@ -602,7 +629,6 @@ struct change {
     struct block *b;
     struct block_file file; /* the new one, then the old one */
     const struct bucket_config *bytes, *ops;
-    struct block_stats stats;
     int rc;
 };
 
@@ -615,7 +641,7 @@ static void swap_file(void *ctx)
         aio_drain(c->b->aio);
     c->b->file = c->file;
     c->file = old;
-    c->b->stats.update_count++;
+    metric_inc(&c->b->stats.update_count);
     virtio_dev_config_changed(&c->b->base);
 }
 
@@ -623,7 +649,7 @@ static void count_failed_update(void *ctx)
 {
     struct change *c = ctx;
 
-    c->b->stats.update_fails++;
+    metric_inc(&c->b->stats.update_fails);
 }
 
 int block_set_path(struct virtio_dev *dev, const char *path, struct err *e)
@@ -671,17 +697,7 @@ int block_sync(struct virtio_dev *dev, struct err *e)
                     : 0;
 }
 
-static void copy_stats(void *ctx)
+struct block_metrics *block_metrics_of(struct virtio_dev *dev)
 {
-    struct change *c = ctx;
-
-    c->stats = c->b->stats;
-}
-
-struct block_stats block_stats(struct virtio_dev *dev)
-{
-    struct change c = {.b = to_block(dev)};
-
-    worker_call(dev->worker, copy_stats, &c);
-    return c.stats;
+    return &to_block(dev)->stats;
 }

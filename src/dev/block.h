@@ -10,11 +10,13 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/metrics.h"
 #include "dev/rate_limiter.h"
 #include "dev/virtio.h"
 
 struct block_config {
-    const char *path; /* borrowed for the call */
+    const char *id;   /* in metrics; NULL: not there. Borrowed for the call */
+    const char *path; /* likewise */
     bool read_only;
     bool writeback; /* offer FLUSH; else the host's cache is all there is */
     bool async;     /* several requests at a time (dev/aio.h) */
@@ -44,19 +46,5 @@ void block_set_limiter(struct virtio_dev *dev,
    snapshots. Any thread. */
 int block_sync(struct virtio_dev *dev, struct err *e);
 
-/* One list of the counters, which metrics print under these names. */
-#define BLOCK_STATS(S)                                                \
-    S(activate_fails)                                                 \
-    S(event_fails)                                                    \
-    S(execute_fails)                                                  \
-    S(invalid_reqs_count) S(flush_count) S(queue_event_count)         \
-        S(rate_limiter_event_count) S(update_count) S(update_fails)   \
-            S(read_bytes) S(write_bytes) S(read_count) S(write_count) \
-                S(rate_limiter_throttled_events) S(io_engine_throttled_events)
-#define BLOCK_STAT_MEMBER(name) uint64_t name;
-struct block_stats {
-    BLOCK_STATS(BLOCK_STAT_MEMBER)
-};
-
-/* Since the beginning. Any thread. */
-struct block_stats block_stats(struct virtio_dev *dev);
+/* Borrowed; any thread may read them (metric_get). */
+struct block_metrics *block_metrics_of(struct virtio_dev *dev);

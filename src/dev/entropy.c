@@ -7,13 +7,13 @@
 
 #include "base/heap.h"
 #include "base/macros.h"
+#include "base/metrics.h"
 #include "host/host.h"
 
 struct entropy {
     struct virtio_dev base;
     struct rate_limiter limiter;
     struct worker_timer timer;
-    struct entropy_stats stats;
     struct virtq_chain chain;
 };
 
@@ -47,23 +47,23 @@ static bool serve_one(struct entropy *rng)
 
     if (!virtio_dev_pop(&rng->base, 0, &rng->chain))
         return false;
-    rng->stats.entropy_event_count++;
+    metric_inc(&metrics.entropy.entropy_event_count);
     if (!c->in_bytes) {
-        rng->stats.entropy_event_fails++;
+        metric_inc(&metrics.entropy.entropy_event_fails);
         virtq_push(q, c->head, 0);
         return true;
     }
     if (!rate_limiter_take(&rng->limiter,
                            MIN(c->in_bytes, (uint64_t)ENTROPY_MAX_BYTES),
                            host_mono_ns())) {
-        rng->stats.entropy_rate_limiter_throttled++;
+        metric_inc(&metrics.entropy.entropy_rate_limiter_throttled);
         virtq_unpop(q);
         worker_timer_set(rng->base.worker, &rng->timer,
                          rng->limiter.blocked_until);
         return false;
     }
     filled = fill(rng);
-    rng->stats.entropy_bytes += filled;
+    metric_add(&metrics.entropy.entropy_bytes, filled);
     virtq_done(q, c, filled);
     return true;
 }
@@ -85,7 +85,7 @@ static void on_tokens(void *ctx)
 {
     struct entropy *rng = ctx;
 
-    rng->stats.rate_limiter_event_count++;
+    metric_inc(&metrics.entropy.rate_limiter_event_count);
     if (rng->base.active)
         entropy_notify(&rng->base, 0);
 }
@@ -139,7 +139,6 @@ struct virtio_dev *entropy_new(const struct limiter_config *limiter,
 struct change {
     struct entropy *rng;
     const struct bucket_config *bytes, *ops;
-    struct entropy_stats stats;
 };
 
 static void change_limiter(void *ctx)
@@ -156,19 +155,4 @@ void entropy_set_limiter(struct virtio_dev *dev,
     struct change c = {.rng = to_entropy(dev), .bytes = bytes, .ops = ops};
 
     worker_call(dev->worker, change_limiter, &c);
-}
-
-static void copy_stats(void *ctx)
-{
-    struct change *c = ctx;
-
-    c->stats = c->rng->stats;
-}
-
-struct entropy_stats entropy_stats(struct virtio_dev *dev)
-{
-    struct change c = {.rng = to_entropy(dev)};
-
-    worker_call(dev->worker, copy_stats, &c);
-    return c.stats;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-/* The virtio entropy device (virtio 1.2, 5.4): the host's random bytes. */
+/* The virtio entropy device (virtio 1.2, 5.4): the host's random bytes. It
+   counts in metrics.entropy. */
 
 #include "base/err.h"
 #include "dev/rate_limiter.h"
@@ -19,17 +20,3 @@ struct virtio_dev *entropy_new(const struct limiter_config *limiter,
 void entropy_set_limiter(struct virtio_dev *dev,
                          const struct bucket_config *bytes,
                          const struct bucket_config *ops);
-
-#define ENTROPY_STATS(S)                                                 \
-    S(activate_fails)                                                    \
-    S(entropy_event_fails)                                               \
-    S(entropy_event_count)                                               \
-    S(entropy_bytes) S(host_rng_fails) S(entropy_rate_limiter_throttled) \
-        S(rate_limiter_event_count)
-#define ENTROPY_STAT_MEMBER(name) uint64_t name;
-struct entropy_stats {
-    ENTROPY_STATS(ENTROPY_STAT_MEMBER)
-};
-
-/* Since the beginning. Any thread. */
-struct entropy_stats entropy_stats(struct virtio_dev *dev);

@@ -67,6 +67,7 @@ static int add_drive(struct attached *a, const struct drive_config *d,
                      struct err *e)
 {
     const struct block_config cfg = {
+        .id = d->id,
         .path = d->path,
         .read_only = d->is_read_only,
         .writeback = d->cache_type == CACHE_WRITEBACK,

@@ -49,6 +49,11 @@ static void make_file(const char *name, unsigned bytes)
     assert_int_equal(fclose(f), 0);
 }
 
+static void nothing(void *ctx)
+{
+    (void)ctx;
+}
+
 static int start(unsigned bytes)
 {
     snprintf(path, sizeof(path), "block-test-%d.img", (int)getpid());
@@ -139,8 +144,8 @@ static void a_read_gives_what_the_file_has(void **state)
     assert_int_equal(used.len, 2049); /* the status is counted */
     for (unsigned n = 0; n < 2048; n++)
         assert_int_equal(buf[n], pattern(3 + n / 512, n % 512));
-    assert_int_equal(block_stats(dev).read_count, 1);
-    assert_int_equal(block_stats(dev).read_bytes, 2048);
+    assert_int_equal(metric_get(&block_metrics_of(dev)->read_count), 1);
+    assert_int_equal(metric_get(&block_metrics_of(dev)->read_bytes), 2048);
     assert_true(d.interrupts > 0);
 }
 
@@ -159,7 +164,7 @@ static void a_write_is_in_the_file(void **state)
     assert_int_equal(status(), OK);
     assert_int_equal(used.len, 1);
     file_has(10, at(&d, BUFFER_AT, 1024), 1024);
-    assert_int_equal(block_stats(dev).write_bytes, 1024);
+    assert_int_equal(metric_get(&block_metrics_of(dev)->write_bytes), 1024);
 }
 
 static void the_last_sector_is_the_last(void **state)
@@ -187,7 +192,7 @@ static void flush_is_done(void **state)
     (void)state;
     assert_int_equal(ask(T_FLUSH, 0, 0), OK);
     assert_int_equal(ask(T_FLUSH, 0, 512), OK);
-    assert_int_equal(block_stats(dev).flush_count, 2);
+    assert_int_equal(metric_get(&block_metrics_of(dev)->flush_count), 2);
 }
 
 static void the_id_is_the_files(void **state)
@@ -241,7 +246,7 @@ static void a_chain_that_is_no_request_comes_back_empty(void **state)
     used = finish();
     assert_int_equal(used.len, 0);
     assert_int_equal(status(), NOT_WRITTEN);
-    assert_int_equal(block_stats(dev).invalid_reqs_count, 4);
+    assert_int_equal(metric_get(&block_metrics_of(dev)->invalid_reqs_count), 4);
     assert_int_equal(ask(T_IN, 0, 512), OK);
 }
 
@@ -294,8 +299,8 @@ static void another_file_can_take_its_place(void **state)
     assert_int_equal(block_set_path(dev, other, &e), -ENOENT);
     assert_non_null(strstr(e.text, "No such file or directory (os error 2)"));
     assert_int_equal(ask(T_IN, 99, 512), OK);
-    assert_int_equal(block_stats(dev).update_count, 1);
-    assert_int_equal(block_stats(dev).update_fails, 1);
+    assert_int_equal(metric_get(&block_metrics_of(dev)->update_count), 1);
+    assert_int_equal(metric_get(&block_metrics_of(dev)->update_fails), 1);
 }
 
 static void a_reset_in_the_middle_leaves_nothing_behind(void **state)
@@ -307,7 +312,7 @@ static void a_reset_in_the_middle_leaves_nothing_behind(void **state)
         driver_notify(&d);
         wr(&d, 0x70, 0);
         memset(at(&d, USED_AT, 1024), 0xa5, 1024);
-        block_stats(dev); /* the worker has come by */
+        worker_call(worker, nothing, NULL); /* it has come by */
         for (unsigned k = 0; k < 1024; k++)
             assert_int_equal(*(uint8_t *)at(&d, USED_AT + k, 1), 0xa5);
         driver_start(&d, 0);
@@ -323,7 +328,7 @@ static void many_requests_at_a_time_all_come_back(void **state)
             offer(T_IN, n, 512);
         finish();
     }
-    assert_int_equal(block_stats(dev).read_count, 50 * 64);
+    assert_int_equal(metric_get(&block_metrics_of(dev)->read_count), 50 * 64);
 }
 
 static void the_limiter_holds_requests_back(void **state)
@@ -344,7 +349,8 @@ static void the_limiter_holds_requests_back(void **state)
     s = (double)(t1.tv_sec - t0.tv_sec) +
         (double)(t1.tv_nsec - t0.tv_nsec) * 1e-9;
     assert_true(s > 0.19); /* 2, then 2 after 100 ms, then 2 again */
-    assert_true(block_stats(dev).rate_limiter_event_count >= 2);
+    assert_true(metric_get(&block_metrics_of(dev)->rate_limiter_event_count) >=
+                2);
 }
 
 static void config_space_ends(void **state)
@@ -432,7 +438,7 @@ static void what_is_no_disk_is_refused(void **state)
 static void no_memory_is_an_error(void **state)
 {
     struct virtio_dev *other = NULL;
-    struct block_config plain = {.path = path};
+    struct block_config plain = {.id = "disk", .path = path};
     struct err e = {0};
     long n;
 
@@ -442,7 +448,7 @@ static void no_memory_is_an_error(void **state)
         other = block_new(&plain, NULL, &d.ram, &e);
         heap_fail_after(-1);
     }
-    assert_int_equal(n, 3);
+    assert_int_equal(n, 4);
     other->ops->free(other);
 }
 

@@ -3,6 +3,7 @@
 
 #include "dev/entropy.h"
 
+#include "base/metrics.h"
 #include "driver.h"
 
 static struct driver d;
@@ -13,6 +14,7 @@ static int set_up(void **state)
     const struct limiter_config none = {{0, 0, 0}, {0, 0, 0}};
 
     (void)state;
+    memset(&metrics.entropy, 0, sizeof(metrics.entropy));
     driver_init(&d, 16);
     dev = entropy_new(&none, NULL, &d.ram, NULL);
     driver_attach(&d, dev);
@@ -47,7 +49,7 @@ static void a_buffer_is_filled(void **state)
     assert_in_range(zeros(DATA_AT, 4096), 0, 100);
     assert_int_equal(zeros(DATA_AT + 4096, 4096), 4096);
     assert_int_equal(d.interrupts, 1);
-    assert_int_equal(entropy_stats(dev).entropy_bytes, 4096);
+    assert_int_equal(metric_get(&metrics.entropy.entropy_bytes), 4096);
 }
 
 static void a_request_gets_64_kib_at_most(void **state)
@@ -70,7 +72,7 @@ static void nothing_to_write_to_comes_back_empty(void **state)
     assert_int_equal(driver_used(&d), 1);
     assert_int_equal(driver_used_at(&d, 0).len, 0);
     assert_int_equal(zeros(DATA_AT, 64), 64);
-    assert_int_equal(entropy_stats(dev).entropy_event_fails, 1);
+    assert_int_equal(metric_get(&metrics.entropy.entropy_event_fails), 1);
 }
 
 static void a_buffer_outside_ram_stops_it(void **state)
@@ -95,7 +97,8 @@ static void the_limiter_holds_it_back(void **state)
     }
     driver_notify(&d);
     assert_int_equal(driver_used(&d), 2);
-    assert_int_equal(entropy_stats(dev).entropy_rate_limiter_throttled, 1);
+    assert_int_equal(
+        metric_get(&metrics.entropy.entropy_rate_limiter_throttled), 1);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
