@@ -30,7 +30,7 @@ struct bench {
     uint8_t page[4096];
     struct glue glue;
     struct x64 code;
-    struct block *blk; /* of two instructions */
+    struct block *blk; /* of up to three instructions */
     unsigned features;
 };
 
@@ -61,7 +61,7 @@ static int set_up(void **state)
     b->code.limit = b->code.base + CODE_BYTES;
     glue_make(&b->code, &b->glue);
     b->code.base = b->code.p;
-    b->blk = calloc(1, sizeof(*b->blk) + 3 * sizeof(struct insn));
+    b->blk = calloc(1, sizeof(*b->blk) + 4 * sizeof(struct insn));
     for (unsigned n = 0; n < TLB_ENTRIES; n++)
         b->tlb.r[n].key = b->tlb.w[n].key = tlb_empty_key(n);
     b->tlb.r[PAGE_VA >> 12 & (TLB_ENTRIES - 1)] =
@@ -293,6 +293,31 @@ static void aese_and_aesmc_in_a_row_are_one_round(void **state)
     }
 }
 
+/* MOV V4, V3; SHA256H V3, V2, V0; SHA256H2 V2, V4, V0, and the same without
+   the copy that makes both one. */
+static void sha256h_and_h2_share_their_rounds(void **state)
+{
+    static const uint32_t words[3] = {0x4ea31c64, 0x5e004043, 0x5e005082};
+    static struct bench copy;
+    struct bench *b = *state;
+    jit_emit_fn *emit[3];
+
+    if (!b || !(b->features & JIT_SHA))
+        skip();
+    emit[1] = emitter_of(OP_SHA256H);
+    emit[2] = emitter_of(OP_SHA256H2);
+    for (const struct jit_emitter *e = jit_simd_emitters; e->emit; e++)
+        if (e->op == OP_ORR_v)
+            emit[0] = e->emit;
+    for (unsigned n = 0; n < CASES; n++) {
+        for (unsigned k = 0; k < 3; k++)
+            a64_decode(words[k], 4 * k, true, &b->blk->insn[k]);
+        if (n % 2) /* of another register */
+            a64_decode(0x4ea51ca4, 0, true, &b->blk->insn[0]);
+        assert_int_equal(run_case(b, &copy, emit, 3), 2);
+    }
+}
+
 static void nothing_is_emitted_for_a_host_without_avx2(void **state)
 {
     static struct bench copy;
@@ -320,6 +345,7 @@ int main(void)
         cmocka_unit_test(vstruct_agree_with_tier_0),
         cmocka_unit_test(crypto_agrees_with_tier_0),
         cmocka_unit_test(aese_and_aesmc_in_a_row_are_one_round),
+        cmocka_unit_test(sha256h_and_h2_share_their_rounds),
         cmocka_unit_test(nothing_is_emitted_for_a_host_without_avx2),
     };
 

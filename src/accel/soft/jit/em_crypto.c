@@ -5,6 +5,7 @@
  * registers are zero, so mixing costs nothing.
  */
 
+#include "accel/soft/decode.h"
 #include "accel/soft/jit/jit.h"
 #include "accel/soft/jit/simd.h"
 
@@ -170,6 +171,22 @@ static bool emit_SHA1SU1(struct tr *t, const struct insn *i)
     return v_put(t, i, 1);
 }
 
+/* Those that write more registers than their record names. */
+static bool writes_structure(const struct insn *i)
+{
+    switch (i->op) {
+    case OP_LD_mult:
+    case OP_LD_mult_post:
+    case OP_LD_one:
+    case OP_LD_one_post:
+    case OP_LD_rep:
+    case OP_LD_rep_post:
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* Two times two rounds. The host keeps F E B A and H G D C, lowest first; x: V
    register of a b c d, y: of e f g h. Leaves the halves in X2 and X1. */
 static void sha256_rounds(struct tr *t, unsigned x, unsigned y, unsigned w)
@@ -193,11 +210,40 @@ static bool emit_SHA256H(struct tr *t, const struct insn *i)
     return v_put(t, i, 1);
 }
 
+/* Is `copy` what V register x was before the instruction at t->idx - 1? Only a
+   MOV not far above, with nothing that might write either behind it, tells. */
+static bool is_copy(const struct tr *t, const struct insn *i, unsigned copy,
+                    unsigned x)
+{
+    unsigned far = t->idx < 12 ? t->idx : 12;
+
+    for (unsigned k = 2; k <= far; k++) {
+        const struct insn *p = i - k;
+
+        if (p->op == OP_ORR_v && p->rn == p->rm && p->rn == x &&
+            p->rd == copy && SIMD_Q(p))
+            return true;
+        if (p->op >= NUM_A64_OPS || p->rd == copy || p->rd == x)
+            return false;
+        if (writes_structure(p) ||
+            (a64_rows[p->op].slot[3].kind && (p->ra == copy || p->ra == x)))
+            return false;
+    }
+    return false;
+}
+
+/* Right behind the SHA256H of the same rounds its halves are in X1 and X2
+   still. */
 static bool emit_SHA256H2(struct tr *t, const struct insn *i)
 {
+    const struct insn *h = i - 1;
+
     if (!sha_ok(t))
         return false;
-    sha256_rounds(t, i->rn, i->rd, i->rm);
+    if (t->idx == 0 || h->op != OP_SHA256H || h->rn != i->rd ||
+        h->rm != i->rm || h->rd == i->rm || h->rd == i->rd ||
+        !is_copy(t, i, i->rn, h->rd))
+        sha256_rounds(t, i->rn, i->rd, i->rm);
     v_opi(t, P_SHUFPS, X0, X2, X1, 0x11);
     return v_put(t, i, 1);
 }

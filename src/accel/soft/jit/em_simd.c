@@ -566,10 +566,12 @@ static bool emit_SSHL_v(struct tr *t, const struct insn *i)
 /* ORR with both operands the same is MOV. */
 static bool emit_ORR_v(struct tr *t, const struct insn *i)
 {
+    unsigned bits = SIMD_Q(i) ? 128 : 64, n;
+
     if (!simd_ok(t) || i->rn != i->rm)
         return simd_vec(t, i, k_orr, 3, 0);
-    v_lanes(t, X0, i->rn, SIMD_Q(i));
-    t_vstore(t, i->rd, X0);
+    n = t_vget_low(t, bits, i->rn, X0);
+    t_vstore_low(t, bits, i->rd, n);
     return t->flags_kept = true;
 }
 

@@ -11,7 +11,7 @@
 static void widen(struct tr *t, const struct insn *i, bool sgn, unsigned dst,
                   unsigned n)
 {
-    v_opv(t, (sgn ? p_movsx : p_movzx)[SIMD_SIZE(i)], dst, 0, n, 8 * SIMD_Q(i));
+    v_widen(t, sgn, SIMD_SIZE(i), SIMD_Q(i), dst, n);
 }
 
 static bool long3(struct tr *t, const struct insn *i, bool sgn, bool wide,
@@ -95,9 +95,9 @@ static void element(struct tr *t, const struct insn *i, unsigned dst)
     unsigned index = FIELD(i, 11, 11) << 1 | FIELD(i, 21, 21);
 
     if (SIMD_SIZE(i) == 1)
-        v_broadcast(t, 1, dst, i->rm & 15, 2 * (index << 1 | FIELD(i, 20, 20)));
+        v_broadcast(t, 1, dst, i->rm & 15, index << 1 | FIELD(i, 20, 20));
     else
-        v_broadcast(t, 2, dst, i->rm, 4 * index);
+        v_broadcast(t, 2, dst, i->rm, index);
 }
 
 enum { ACC_NONE, ACC_ADD, ACC_SUB };

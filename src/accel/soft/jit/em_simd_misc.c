@@ -289,7 +289,7 @@ static bool minmax_across(struct tr *t, const struct insn *i, simd_kern *k)
     if (SIMD_Q(i))
         t_vload(t, X0, i->rn);
     else
-        v_opv(t, P_BROADCASTQ, X0, 0, i->rn, 0);
+        v_broadcast(t, 3, X0, i->rn, 0);
     reduce(t, size, k, size);
     return put_elem(t, i, size);
 }

@@ -14,19 +14,16 @@ static unsigned copy_size(const struct insn *i)
     return (unsigned)__builtin_ctz(FIELD(i, 20, 16));
 }
 
-/* Of the element, in bytes. */
-static unsigned copy_offset(const struct insn *i)
+static unsigned copy_index(const struct insn *i)
 {
-    unsigned size = copy_size(i);
-
-    return FIELD(i, 20, 16) >> (size + 1) << size;
+    return FIELD(i, 20, 16) >> (copy_size(i) + 1);
 }
 
 static bool emit_DUP_elem(struct tr *t, const struct insn *i)
 {
     if (!simd_ok(t))
         return false;
-    v_broadcast(t, copy_size(i), X0, i->rn, copy_offset(i));
+    v_broadcast(t, copy_size(i), X0, i->rn, copy_index(i));
     return v_put(t, i, SIMD_Q(i));
 }
 
@@ -45,36 +42,46 @@ static bool emit_DUP_gen(struct tr *t, const struct insn *i)
     return v_put(t, i, SIMD_Q(i));
 }
 
-/* The element, zero-extended, into a general register. */
-static void load_elem(struct tr *t, unsigned dst, unsigned n, unsigned size,
-                      unsigned byte)
+/* A general register = the element, zero-extended. */
+static void extract(struct tr *t, unsigned dst, unsigned n, unsigned size,
+                    unsigned index)
 {
-    static const uint16_t op[4] = {0x1b6, 0x1b7, 0x8b, 0x8b};
+    static const uint16_t op[4] = {P_EXTRB, P_EXTRW, P_EXTRD, P_EXTRD};
 
-    x64_op_rm(&t->c, size == 3, op[size], dst, RBP, CPU_V(n) + (int32_t)byte);
+    if (index == 0 && size >= 2)
+        x64_vex_rr(&t->c, V_MOVD_FROM, size == 3, t_vget_part(t, 64, n), 0,
+                   dst);
+    else
+        x64_vex_rri(&t->c, op[size], size == 3, t_vget(t, n), 0, dst, index);
 }
 
+/* X0 = the element alone. INSERTPS zeroes what its low four bits name. */
 static bool emit_DUP_s(struct tr *t, const struct insn *i)
 {
-    unsigned size = copy_size(i);
+    unsigned size = copy_size(i), index = copy_index(i), n;
 
     if (!simd_ok(t))
         return false;
-    load_elem(t, RAX, i->rn, size, copy_offset(i));
-    x64_vex_rr(&t->c, V_MOVD_TO, size == 3, X0, 0, RAX);
-    t_vstore(t, i->rd, X0);
-    return t->flags_kept = true;
+    if (size < 2) {
+        extract(t, RAX, i->rn, size, index);
+        x64_vex_rr(&t->c, V_MOVD_TO, false, X0, 0, RAX);
+        return v_put(t, i, 1);
+    }
+    n = t_vget(t, i->rn);
+    if (size == 2)
+        v_opi(t, V_INSERTPS, X0, n, n, index << 6 | 0xe);
+    else
+        v_opi(t, P_SHIFTQ, SHIFTQ_SRLDQ, X0, n, 8 * index);
+    return v_put(t, i, size == 2);
 }
 
 static bool emit_umov(struct tr *t, const struct insn *i)
 {
-    unsigned dst = t_dst(i->rd, RAX), size = copy_size(i);
+    unsigned dst = t_dst(i->rd, RAX);
 
-    if (simd_ok(t) && size >= 2 && copy_offset(i) == 0)
-        x64_vex_rr(&t->c, V_MOVD_FROM, size == 3, t_vget_part(t, 64, i->rn), 0,
-                   dst);
-    else
-        load_elem(t, dst, i->rn, size, copy_offset(i));
+    if (!simd_ok(t))
+        return false;
+    extract(t, dst, i->rn, copy_size(i), copy_index(i));
     t_put(t, i->rd, dst);
     return t->flags_kept = true;
 }
@@ -84,8 +91,10 @@ static bool smov(struct tr *t, const struct insn *i, bool w)
     static const uint16_t op[3] = {0x1be, 0x1bf, 0x63};
     unsigned dst = t_dst(i->rd, RAX);
 
-    x64_op_rm(&t->c, w, op[copy_size(i)], dst, RBP,
-              CPU_V(i->rn) + (int32_t)copy_offset(i));
+    if (!simd_ok(t))
+        return false;
+    extract(t, RAX, i->rn, copy_size(i), copy_index(i));
+    x64_op_rr(&t->c, w, op[copy_size(i)], dst, RAX);
     t_put(t, i->rd, dst);
     return t->flags_kept = true;
 }
@@ -100,32 +109,42 @@ static bool emit_SMOV_x(struct tr *t, const struct insn *i)
     return smov(t, i, true);
 }
 
-static unsigned insert_op(unsigned size)
+/* X0 = Vd with a general register as one of its elements. */
+static void insert(struct tr *t, const struct insn *i, unsigned size,
+                   unsigned reg)
 {
-    return size == 0 ? P_INSRB : size == 1 ? P_INSRW : P_INSRD;
+    static const uint16_t op[4] = {P_INSRB, P_INSRW, P_INSRD, P_INSRD};
+
+    x64_vex_rri(&t->c, op[size], size == 3, X0, t_vget(t, i->rd), reg,
+                copy_index(i));
 }
 
 static bool emit_INS_gen(struct tr *t, const struct insn *i)
 {
-    unsigned size = copy_size(i);
-
     if (!simd_ok(t))
         return false;
-    x64_vex_rri(&t->c, insert_op(size), size == 3, X0, t_vget(t, i->rd),
-                t_get(t, i->rn, RAX), copy_offset(i) >> size);
+    insert(t, i, copy_size(i), t_get(t, i->rn, RAX));
     return v_put(t, i, 1);
 }
 
 static bool emit_INS_elem(struct tr *t, const struct insn *i)
 {
-    unsigned size = copy_size(i);
-    unsigned from = FIELD(i, 14, 11) >> size << size;
+    unsigned size = copy_size(i), to = copy_index(i);
+    unsigned from = FIELD(i, 14, 11) >> size, d, n;
 
     if (!simd_ok(t))
         return false;
-    x64_vex_rm(&t->c, insert_op(size), size == 3, X0, t_vget(t, i->rd), RBP,
-               CPU_V(i->rn) + (int32_t)from);
-    x64_u8(&t->c, copy_offset(i) >> size);
+    d = t_vget(t, i->rd);
+    n = t_vget(t, i->rn);
+    if (size < 2) {
+        extract(t, RAX, i->rn, size, from);
+        insert(t, i, size, RAX);
+    } else if (size == 2) {
+        v_opi(t, V_INSERTPS, X0, d, n, from << 6 | to << 4);
+    } else {
+        v_opi(t, P_SHUFPD, X0, to ? d : n, to ? n : d,
+              to ? from << 1 : 2 | from);
+    }
     return v_put(t, i, 1);
 }
 

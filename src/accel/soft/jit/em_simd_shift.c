@@ -139,7 +139,7 @@ static bool shift_long(struct tr *t, const struct insn *i, bool sgn,
 {
     if (!simd_ok(t))
         return false;
-    v_opv(t, (sgn ? p_movsx : p_movzx)[size], X0, 0, i->rn, 8 * SIMD_Q(i));
+    v_widen(t, sgn, size, SIMD_Q(i), X0, i->rn);
     v_shl(t, size + 1, X0, X0, n);
     return v_put(t, i, 1);
 }

@@ -85,13 +85,15 @@ void v_unzip(struct tr *t, unsigned size, unsigned part, unsigned dst,
     case 0:
     case 1:
         if (part) {
-            v_shift(t, SHIFT_SRL, size + 1, tmp, b, 8u << size);
+            if (b != a)
+                v_shift(t, SHIFT_SRL, size + 1, tmp, b, 8u << size);
             v_shift(t, SHIFT_SRL, size + 1, dst, a, 8u << size);
         } else {
-            v_opk(t, P_AND, tmp, b, size ? K_DWORD_FFFF : K_WORD_FF);
+            if (b != a)
+                v_opk(t, P_AND, tmp, b, size ? K_DWORD_FFFF : K_WORD_FF);
             v_opk(t, P_AND, dst, a, size ? K_DWORD_FFFF : K_WORD_FF);
         }
-        v_op(t, size ? P_PACKUSDW : P_PACKUSWB, dst, dst, tmp);
+        v_op(t, size ? P_PACKUSDW : P_PACKUSWB, dst, dst, a == b ? dst : tmp);
         break;
     case 2:
         v_opi(t, P_SHUFPS, dst, a, b, part ? 0xdd : 0x88);
@@ -127,19 +129,27 @@ void v_widen(struct tr *t, bool sgn, unsigned size, unsigned half, unsigned dst,
 {
     unsigned vop = (sgn ? p_movsx : p_movzx)[size];
 
-    if (half)
-        v_opv(t, vop, dst, 0, n, 8);
-    else
+    if (half) {
+        v_opi(t, P_SHUFD, dst, 0, t_vget(t, n), 0xee);
+        v_op(t, vop, dst, 0, dst);
+    } else {
         v_op(t, vop, dst, 0, t_vget_part(t, 64, n));
+    }
 }
 
 void v_broadcast(struct tr *t, unsigned size, unsigned dst, unsigned n,
-                 unsigned byte)
+                 unsigned index)
 {
-    if (byte)
-        v_opv(t, p_broadcast[size], dst, 0, n, byte);
-    else
+    if (index == 0) {
         v_op(t, p_broadcast[size], dst, 0, t_vget_part(t, 64, n));
+    } else if (size == 3) {
+        v_opi(t, P_SHUFD, dst, 0, t_vget(t, n), 0xee);
+    } else if (size == 2) {
+        v_opi(t, P_SHUFD, dst, 0, t_vget(t, n), 0x55 * index);
+    } else {
+        v_opi(t, P_SHIFTQ, SHIFTQ_SRLDQ, dst, t_vget(t, n), index << size);
+        v_op(t, p_broadcast[size], dst, 0, dst);
+    }
 }
 
 bool v_put(struct tr *t, const struct insn *i, unsigned q)

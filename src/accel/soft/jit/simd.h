@@ -113,6 +113,7 @@ enum simd_op {
     P_SHUFLW = VEX_OP(3, 1, 0x70),
     P_SHUFHW = VEX_OP(2, 1, 0x70),
     P_SHUFPS = VEX_OP(0, 1, 0xc6),
+    P_SHUFPD = P66(0xc6),
     P_ALIGNR = P663A(0x0f), /* vvvv:rm >> 8 * imm */
     P_BLENDW = P663A(0x0e),
     P_BLENDD = P663A(0x02),
@@ -171,13 +172,6 @@ static inline void v_opk(struct tr *t, unsigned vop, unsigned dst, unsigned a,
     x64_vex_rm(&t->c, vop, false, dst, a, RBP, CPU(simd_const[k]));
 }
 
-/* With 16 or fewer bytes of Vn, from `byte` on, as the last operand. */
-static inline void v_opv(struct tr *t, unsigned vop, unsigned dst, unsigned a,
-                         unsigned n, unsigned byte)
-{
-    x64_vex_rm(&t->c, vop, false, dst, a, RBP, CPU_V(n) + (int32_t)byte);
-}
-
 /* By the host's rules: no bytes, no arithmetic shift of quadwords. */
 static inline void v_shift(struct tr *t, unsigned digit, unsigned size,
                            unsigned dst, unsigned src, unsigned n)
@@ -227,12 +221,12 @@ static inline void v_lanes(struct tr *t, unsigned dst, unsigned n, unsigned q)
     t_vload_low(t, q ? 128 : 64, dst, n);
 }
 
-/* dst = a half of Vn, its elements twice as wide; one element of Vn, `byte`
-   bytes from its start, in all lanes. */
+/* dst = a half of Vn, its elements twice as wide; one element of Vn in all
+   lanes. */
 void v_widen(struct tr *t, bool sgn, unsigned size, unsigned half, unsigned dst,
              unsigned n);
 void v_broadcast(struct tr *t, unsigned size, unsigned dst, unsigned n,
-                 unsigned byte);
+                 unsigned index);
 
 /* Vd = X0, with the upper half zeroed unless q. Says that the host's flags are
    kept; kernels that clobbered them take it back. */
