@@ -40,9 +40,10 @@ static uint16_t get16(const uint8_t *at)
                            __ATOMIC_RELAXED);
 }
 
+/* After all that was written before. */
 static void put16(uint8_t *at, uint16_t value)
 {
-    __atomic_store_n((uint16_t *)(void *)at, value, __ATOMIC_RELAXED);
+    __atomic_store_n((uint16_t *)(void *)at, value, __ATOMIC_RELEASE);
 }
 
 static uint64_t get64(const uint8_t *at)
@@ -131,10 +132,12 @@ static void listen_no_more(struct virtq *q)
 
 static uint16_t offered(const struct virtq *q)
 {
-    uint16_t idx = get16(q->avail_at + AVAIL_IDX);
+    const uint8_t *at = q->avail_at + AVAIL_IDX;
 
-    atomic_thread_fence(memory_order_acquire); /* the entries after the index */
-    return (uint16_t)(idx - q->next_avail);
+    /* the entries after the index */
+    return (uint16_t)(__atomic_load_n((const uint16_t *)(const void *)at,
+                                      __ATOMIC_ACQUIRE) -
+                      q->next_avail);
 }
 
 /* Asks for a notification first, then looks once more: what comes between the
@@ -273,8 +276,6 @@ bool virtq_flush(struct virtq *q)
 
     if (q->broken || !q->ram || old == q->next_used)
         return false;
-    atomic_thread_fence(
-        memory_order_release); /* the entries before the index */
     put_used16(q, q->used_at + USED_IDX, q->next_used);
     q->published = q->next_used;
     atomic_thread_fence(memory_order_seq_cst); /* the index before the event */
