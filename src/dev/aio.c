@@ -49,7 +49,6 @@ void aio_drain(struct aio *aio)
 {
     if (!aio->under_way)
         return;
-    aio->engine->start(aio);
     while (aio->under_way)
         aio->engine->drain(aio);
     aio->hooks.idle(aio->hooks.ctx);

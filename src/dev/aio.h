@@ -26,8 +26,8 @@ struct aio_job {
     struct aio_job *next; /* the engine's */
 };
 
-/* `done` gets each job; `idle` comes after some, when no more are at hand. On
-   the worker's thread, never from within aio_submit. */
+/* `done` gets each job, from aio_start or later; `idle` comes after some, when
+   no more are at hand, but not from aio_start. On the worker's thread. */
 struct aio_hooks {
     void (*done)(void *ctx, struct aio_job *job);
     void (*idle)(void *ctx);

@@ -38,21 +38,6 @@ static void uring_submit(struct aio *aio, struct aio_job *job)
     io_uring_sqe_set_data(sqe, job);
 }
 
-/* -EINTR, -EAGAIN and -EBUSY pass; what was not taken stays in the ring. */
-static void uring_start(struct aio *aio)
-{
-    struct uring *u = to_uring(aio);
-    int rc;
-
-    while (io_uring_sq_ready(&u->ring)) {
-        rc = io_uring_submit(&u->ring);
-        if (rc == -EAGAIN || rc == -EBUSY)
-            rc = io_uring_submit_and_wait(&u->ring, 1);
-        if (rc < 0 && rc != -EINTR && rc != -EAGAIN && rc != -EBUSY)
-            break;
-    }
-}
-
 static bool reap_all(struct uring *u)
 {
     struct io_uring_cqe *cqe;
@@ -67,6 +52,35 @@ static bool reap_all(struct uring *u)
         any = true;
     }
     return any;
+}
+
+/* -EINTR, -EAGAIN and -EBUSY pass; what was not taken stays in the ring. */
+static void submit_all(struct uring *u)
+{
+    int rc;
+
+    while (io_uring_sq_ready(&u->ring)) {
+        rc = io_uring_submit(&u->ring);
+        if (rc == -EAGAIN || rc == -EBUSY)
+            rc = io_uring_submit_and_wait(&u->ring, 1);
+        if (rc < 0 && rc != -EINTR && rc != -EAGAIN && rc != -EBUSY)
+            break;
+    }
+}
+
+/* What the host has in its cache is done when the submission returns: no signal
+   for that. The second look is for what ended while signals were off. */
+static void uring_start(struct aio *aio)
+{
+    struct uring *u = to_uring(aio);
+
+    io_uring_cq_eventfd_toggle(&u->ring, false);
+    submit_all(u);
+    reap_all(u);
+    if (!aio->under_way)
+        return;
+    io_uring_cq_eventfd_toggle(&u->ring, true);
+    reap_all(u);
 }
 
 static void reap_event(void *ctx, unsigned ready)
@@ -84,7 +98,7 @@ static void uring_drain(struct aio *aio)
     struct uring *u = to_uring(aio);
     struct io_uring_cqe *cqe;
 
-    uring_start(aio);
+    submit_all(u);
     if (io_uring_wait_cqe(&u->ring, &cqe) == 0)
         reap_all(u);
 }

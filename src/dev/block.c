@@ -404,17 +404,20 @@ static bool serve_one(struct block *b)
     return true;
 }
 
-/* At most a queue full, then others have their turn. */
+/* At most a queue full, then others have their turn. What is done at once makes
+   room for more. */
 static void serve(struct block *b)
 {
     unsigned served = 0;
 
-    while (served < VIRTQ_MAX_SIZE && serve_one(b))
-        served++;
+    do {
+        while (served < VIRTQ_MAX_SIZE && serve_one(b))
+            served++;
+        if (b->aio)
+            aio_start(b->aio);
+    } while (b->starved && b->free && served < VIRTQ_MAX_SIZE);
     if (!served && !b->starved && !b->limiter.blocked_until)
         metric_inc(&b->stats.no_avail_buffer);
-    if (b->aio)
-        aio_start(b->aio);
     virtio_dev_flush(&b->base, 0);
     if (served == VIRTQ_MAX_SIZE)
         virtio_dev_again(&b->base, 0);
