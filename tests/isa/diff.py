@@ -136,6 +136,7 @@ def judge(case, squib, qemu, vixl):
 class Session:
     def __init__(self, build, all_rows, seed, tier='interp'):
         self.engines = Engines(build, tier)
+        self.tier = tier
         self.rows = all_rows
         self.seed = seed
         self.build = build
@@ -225,7 +226,8 @@ class Session:
         print(f'--- case {n} of chunk {chunk}: {case.what}'
               + (' (the oracles disagree)'
                  if verdict == Verdict.UNDECIDED else ''))
-        print(f'    replay: tests/isa/diff.py --seed {self.seed} '
+        print(f'    replay: tests/isa/diff.py --tier {self.tier} '
+              f'--seed {self.seed} '
               f'--chunk {chunk} --only {case.what!r}')
         print('\n'.join(self.disassemble(small.words())))
         print(f'  nzcv={small.nzcv:#010x} fpcr={small.fpcr:#010x} '
