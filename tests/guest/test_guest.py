@@ -10,13 +10,22 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 SQUIB = os.environ.get('SQUIB', str(ROOT / 'build/squib'))
 IMAGES = pathlib.Path(os.environ.get('GUESTS', ROOT / 'build/tests/guest'))
 
-# guest, vCPUs
-RUNS = [
-    ('exception', 1),
-]
+# How many vCPUs each is run with.
+GUESTS = {
+    'exception': [1],
+    'mmu': [1, 4],
+    'timer': [1, 2, 32],
+    'gic': [1, 2, 4, 32],
+    'psci': [1, 3, 32],
+    'reset': [1, 2, 32],
+    'smp': [1, 2, 4, 32],
+    'code': [1, 2, 4, 32],
+    'mmio': [1, 8],
+}
+RUNS = [(name, cpus) for name, counts in GUESTS.items() for cpus in counts]
 
 
-def run_guest(name, cpus, timeout=60):
+def run_guest(name, cpus, timeout=180):
     image = IMAGES / f'{name}.img'
     if not image.exists():
         pytest.skip('the arm64 cross compiler is not installed')
@@ -35,5 +44,6 @@ def test_guest(name, cpus):
     lines = [l.strip() for l in text.splitlines()]
     bad = [l for l in lines if l.startswith(('not ok', '#'))]
     assert not bad, '\n'.join(bad)
+    assert name != 'mmio' or 'every byte once' in lines
     assert lines[-1].startswith('done ') and lines[-1].endswith(' 0 failed')
     assert int(lines[-1].split()[1]) == sum(l.startswith('ok ') for l in lines)
