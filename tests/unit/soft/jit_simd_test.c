@@ -145,7 +145,7 @@ static bool make_code(struct bench *b, struct tr *t, jit_emit_fn **emit,
             assert_ptr_equal(c->p, start);
             return false;
         }
-        assert_in_range(c->p - start, 1, TR_INSN_BYTES - 32);
+        assert_in_range(c->p - start, 1, TR_INSN_BYTES - 192);
     }
     flags_to_rax(c);
     x64_jmp_to(c, b->glue.leave);

@@ -438,56 +438,98 @@ static void shift_var(struct tr *t, unsigned vop, unsigned size, unsigned dst,
     x64_vex_rr(&t->c, vop, size == 3, dst, src, by);
 }
 
-/* Halfwords, as the lower or upper ones of words. */
-static void ushl16_half(struct tr *t, bool upper, unsigned dst, unsigned n,
-                        unsigned m)
+/* X0 = n >> X4 with the sign, whole for large counts. Clobbers X6. */
+static void shift_right_s(struct tr *t, unsigned size, unsigned dst, unsigned n,
+                          unsigned by)
 {
-    v_shift(t, upper ? SHIFT_SRL : SHIFT_SLL, 2, X4, m, 16);
-    if (!upper)
-        v_shift(t, SHIFT_SRL, 2, X4, X4, 16);
-    counts(t, 2, X4);
-    v_shift(t, upper ? SHIFT_SRL : SHIFT_SLL, 2, dst, n, 16);
-    if (!upper)
-        v_shift(t, SHIFT_SRL, 2, dst, dst, 16);
-    shift_var(t, P_SRLVD, 2, X5, dst, X5);
-    shift_var(t, P_SLLVD, 2, dst, dst, X4);
-    v_op(t, P_OR, dst, dst, X5);
-    if (upper)
-        v_shift(t, SHIFT_SLL, 2, dst, dst, 16);
-}
-
-KERN(ushl)
-{
-    if (size == 1) {
-        ushl16_half(t, true, X6, n, m);
-        ushl16_half(t, false, X0, n, m);
-        v_opi(t, P_BLENDW, X0, X0, X6, 0xaa);
+    if (size == 2) {
+        shift_var(t, P_SRAVD, 2, dst, n, by);
         return;
     }
+    v_zero(t, X6);
+    v_op(t, P_CMPGTQ, X6, X6, n);
+    v_op(t, P_XOR, X7, n, X6);
+    shift_var(t, P_SRLVD, 3, dst, X7, by);
+    v_op(t, P_XOR, dst, dst, X6);
+}
+
+/* by = by - 1: then what is shifted last is a - (a >> 1), which rounds. A count
+   of 0 becomes the largest one. */
+static void count_less_one(struct tr *t, unsigned size, unsigned by)
+{
+    v_ones(t, X6);
+    v_op(t, p_add[size], by, by, X6);
+}
+
+static void round_half(struct tr *t, bool sgn, unsigned size, unsigned x)
+{
+    v_shr(t, sgn, size, X6, x, 1, X7);
+    v_op(t, p_sub[size], x, x, X6);
+}
+
+/* Words and doublewords. */
+static void shift_u(struct tr *t, bool round, unsigned size, unsigned n,
+                    unsigned m)
+{
     counts(t, size, m);
     shift_var(t, P_SLLVD, size, X0, n, X4);
+    if (round)
+        count_less_one(t, size, X5);
     shift_var(t, P_SRLVD, size, X5, n, X5);
+    if (round)
+        round_half(t, false, size, X5);
     v_op(t, P_OR, X0, X0, X5);
 }
 
 /* Right, with the sign; left where the count's sign, moved to the top of the
    lane, is zero. */
-KERN(sshl)
+static void shift_s(struct tr *t, bool round, unsigned size, unsigned n,
+                    unsigned m)
 {
     counts(t, size, m);
     shift_var(t, P_SLLVD, size, X0, n, X4);
-    if (size == 2) {
-        shift_var(t, P_SRAVD, 2, X5, n, X5);
-    } else {
-        v_zero(t, X6);
-        v_op(t, P_CMPGTQ, X6, X6, n);
-        v_op(t, P_XOR, X7, n, X6);
-        shift_var(t, P_SRLVD, 3, X5, X7, X5);
-        v_op(t, P_XOR, X5, X5, X6);
-    }
+    if (round)
+        count_less_one(t, size, X5);
+    shift_right_s(t, size, X5, n, X5);
+    if (round)
+        round_half(t, true, size, X5);
     v_shift(t, SHIFT_SLL, size, X4, m, size == 2 ? 24 : 56);
     v_opi(t, size == 2 ? P_BLENDVPS : P_BLENDVPD, X0, X0, X5, X4 << 4);
 }
+
+/* Halfwords as words: the upper ones, then the lower ones. X1 to X3 are free,
+   as operands of 128 bits are never in them. */
+static void shift_var16(struct tr *t, bool sgn, bool round, unsigned n,
+                        unsigned m)
+{
+    unsigned right = sgn ? SHIFT_SRA : SHIFT_SRL;
+    void (*shift)(struct tr *, bool, unsigned, unsigned, unsigned) =
+        sgn ? shift_s : shift_u;
+
+    v_shift(t, right, 2, X1, n, 16);
+    v_shift(t, SHIFT_SRL, 2, X2, m, 16);
+    shift(t, round, 2, X1, X2);
+    v_shift(t, SHIFT_SLL, 2, X3, X0, 16);
+    v_shift(t, SHIFT_SLL, 2, X1, n, 16);
+    v_shift(t, right, 2, X1, X1, 16);
+    shift(t, round, 2, X1, m);
+    v_opi(t, P_BLENDW, X0, X0, X3, 0xaa);
+}
+
+#define KERN_SHIFT(name, sgn, round)          \
+    KERN(name)                                \
+    {                                         \
+        if (size == 1)                        \
+            shift_var16(t, sgn, round, n, m); \
+        else if (sgn)                         \
+            shift_s(t, round, size, n, m);    \
+        else                                  \
+            shift_u(t, round, size, n, m);    \
+    }
+KERN_SHIFT(ushl, false, false)
+KERN_SHIFT(sshl, true, false)
+KERN_SHIFT(urshl, false, true)
+KERN_SHIFT(srshl, true, true)
 
 #define VEC3(NAME, k, flags)                                        \
     static bool emit_##NAME##_v(struct tr *t, const struct insn *i) \
@@ -529,6 +571,9 @@ VEC3(CMHS, cmhs, 0)
 VEC3(CMTST, cmtst, 0)
 VEC3(CMEQ, cmeq, 0)
 VEC3(USHL, ushl, KERN_NO8)
+VEC3(SSHL, sshl, KERN_NO8)
+VEC3(URSHL, urshl, KERN_NO8)
+VEC3(SRSHL, srshl, KERN_NO8)
 VEC3(SMAX, smax, 0)
 VEC3(UMAX, umax, 0)
 VEC3(SMIN, smin, 0)
@@ -556,12 +601,8 @@ SCA3(CMTST, cmtst, 0)
 SCA3(CMEQ, cmeq, 0)
 SCA3(SSHL, sshl, 0)
 SCA3(USHL, ushl, 0)
-
-/* Words and doublewords; the others have no shift to the right with sign. */
-static bool emit_SSHL_v(struct tr *t, const struct insn *i)
-{
-    return SIMD_SIZE(i) >= 2 && simd_vec(t, i, k_sshl, SIMD_SIZE(i), 0);
-}
+SCA3(SRSHL, srshl, 0)
+SCA3(URSHL, urshl, 0)
 
 /* ORR with both operands the same is MOV. */
 static bool emit_ORR_v(struct tr *t, const struct insn *i)
@@ -574,6 +615,19 @@ static bool emit_ORR_v(struct tr *t, const struct insn *i)
     t_vstore_low(t, bits, i->rd, n);
     return t->flags_kept = true;
 }
+
+/* Saturating scalars of any size. */
+#define SAT_S(NAME, k)                                              \
+    static bool emit_##NAME##_s(struct tr *t, const struct insn *i) \
+    {                                                               \
+        return simd_scalar_sat(t, i, k_##k);                        \
+    }
+SAT_S(SQADD, sqadd)
+SAT_S(UQADD, uqadd)
+SAT_S(SQSUB, sqsub)
+SAT_S(UQSUB, uqsub)
+SAT_S(SQDMULH, sqdmulh)
+SAT_S(SQRDMULH, sqrdmulh)
 
 /* Pairwise: the lower elements of adjacent pairs of m:n, and the upper ones,
    are the operands. */
@@ -631,12 +685,13 @@ const struct jit_emitter jit_simd_emitters[] = {
     V(ADD), V(SUB), V(MUL), V(MLA), V(MLS), V(SHADD), V(UHADD), V(SRHADD),
     V(URHADD), V(SHSUB), V(UHSUB), V(SQADD), V(UQADD), V(SQSUB), V(UQSUB),
     V(SQDMULH), V(SQRDMULH), V(CMGT), V(CMHI), V(CMGE), V(CMHS), V(CMTST),
-    V(CMEQ), V(USHL), V(SSHL), V(SMAX), V(UMAX), V(SMIN), V(UMIN), V(SABD),
+    V(CMEQ), V(USHL), V(SSHL), V(URSHL), V(SRSHL), V(SMAX), V(UMAX), V(SMIN), V(UMIN), V(SABD),
     V(UABD), V(SABA), V(UABA), V(SDOT), V(UDOT), V(AND), V(BIC), V(ORR),
     V(ORN), V(EOR), V(BSL), V(BIT), V(BIF), V(ADDP), V(SMAXP), V(UMAXP),
     V(SMINP), V(UMINP),
     S(ADD), S(SUB), S(CMGT), S(CMHI), S(CMGE), S(CMHS), S(CMTST), S(CMEQ),
-    S(SSHL), S(USHL), S(ADDP),
+    S(SSHL), S(USHL), S(SRSHL), S(URSHL), S(ADDP), S(SQADD), S(UQADD),
+    S(SQSUB), S(UQSUB), S(SQDMULH), S(SQRDMULH),
     {0, NULL},
 };
 // clang-format on

@@ -162,6 +162,37 @@ MISC_V(RBIT, rbit, 0)
 MISC_V(CLZ, clz, SIMD_SIZE(i))
 MISC_V(CLS, cls, SIMD_SIZE(i))
 
+/* Saturating: 0 - n, and (n ^ sign) - sign. */
+static bool negate_sat(struct tr *t, const struct insn *i, bool abs)
+{
+    unsigned size = SIMD_SIZE(i), q = SIMD_Q(i);
+    unsigned n;
+
+    if (!simd_ok(t))
+        return false;
+    n = t_vget_low(t, q ? 128 : 64, i->rn, X2);
+    v_zero(t, X1);
+    if (abs) {
+        v_op(t, p_cmpgt[size], X3, X1, n);
+        v_op(t, P_XOR, X1, n, X3);
+        n = X3;
+    }
+    k_sqsub(t, size, X3, X1, n);
+    v_put(t, i, q);
+    t->flags_kept = false;
+    return true;
+}
+
+static bool emit_SQNEG_v(struct tr *t, const struct insn *i)
+{
+    return negate_sat(t, i, false);
+}
+
+static bool emit_SQABS_v(struct tr *t, const struct insn *i)
+{
+    return negate_sat(t, i, true);
+}
+
 /* The halfwords of each doubleword in another order. */
 static void shuffle16(struct tr *t, unsigned n, unsigned order)
 {
@@ -341,7 +372,7 @@ ACROSS(UMINV, minmax_across, k_umin)
 const struct jit_emitter jit_simd_misc_emitters[] = {
     VS(NEG), VS(ABS), VS(CMGT_zero), VS(CMGE_zero), VS(CMEQ_zero),
     VS(CMLE_zero), VS(CMLT_zero), V(NOT), V(CNT), V(RBIT), V(CLZ), V(CLS),
-    V(REV64), V(REV32), V(REV16), V(SADDLP), V(UADDLP), V(SADALP), V(UADALP),
+    V(SQNEG), V(SQABS), V(REV64), V(REV32), V(REV16), V(SADDLP), V(UADDLP), V(SADALP), V(UADALP),
     E(ADDV), E(SADDLV), E(UADDLV), E(SMAXV), E(UMAXV), E(SMINV), E(UMINV),
     {0, NULL},
 };

@@ -2,7 +2,7 @@
 /*
  * Emitters of LD1 to LD4 and ST1 to ST4 (Arm ARM C4.1.66). Whole registers
  * move, and structures of several elements are taken apart and put together
- * by shuffles; what is rare is left to tier 0.
+ * by shuffles.
  */
 
 #include "accel/soft/jit/vmem.h"
@@ -145,6 +145,96 @@ static void store_fours(struct tr *t, const struct insn *i, unsigned size)
     }
 }
 
+/* X0 = one of three, gathered from X1 to X3. */
+static void gather(struct tr *t, enum simd_const k, unsigned pieces)
+{
+    for (unsigned p = 0; p < pieces; p++) {
+        v_opk(t, P_SHUFB, p ? X4 : X0, X1 + p, k + p);
+        if (p)
+            v_op(t, P_OR, X0, X0, X4);
+    }
+}
+
+/* Registers of 8 bytes lie in one piece and a half. */
+static void load_threes(struct tr *t, const struct insn *i, unsigned size)
+{
+    unsigned q = SIMD_Q(i);
+
+    load_q(t, X1, 0);
+    if (q) {
+        load_q(t, X2, 16);
+        load_q(t, X3, 32);
+    } else {
+        x64_vex_rm(&t->c, V_MOVSD, false, X2, 0, RDX, 16);
+    }
+    for (unsigned r = 0; r < 3; r++) {
+        gather(t, K_SPLIT3 + 9 * size + 3 * r, q ? 3 : 2);
+        if (!q)
+            v_op(t, V_MOVQ, X0, 0, X0);
+        t_vstore(t, vt(i, r), X0);
+    }
+}
+
+static void store_threes(struct tr *t, const struct insn *i, unsigned size)
+{
+    unsigned q = SIMD_Q(i);
+
+    for (unsigned r = 0; r < 3; r++)
+        t_vload(t, X1 + r, vt(i, r));
+    for (unsigned k = 0; k < (q ? 3 : 2); k++) {
+        gather(t, K_JOIN3 + 9 * size + 3 * k, 3);
+        if (k == 1 && !q)
+            x64_vex_rm(&t->c, V_MOVSD_ST, false, X0, 0, RDX, 16);
+        else
+            store_q(t, X0, (int32_t)(16 * k));
+    }
+}
+
+/* Fours of 8 bytes: each piece holds half of every register. */
+static void load_fours_low(struct tr *t, const struct insn *i, unsigned size)
+{
+    for (unsigned k = 0; k < 2; k++) {
+        load_q(t, X0 + k, (int32_t)(16 * k));
+        if (size < 2)
+            v_opk(t, P_SHUFB, X0 + k, X0 + k, size ? K_SPLIT4_16 : K_SPLIT4_8);
+    }
+    v_op(t, P_UNPCKLDQ, X4, X0, X1);
+    v_op(t, P_UNPCKHDQ, X5, X0, X1);
+    for (unsigned k = 0; k < 4; k++) {
+        if (k & 1)
+            v_opi(t, P_SHIFTQ, SHIFTQ_SRLDQ, X0, X4 + k / 2, 8);
+        else
+            v_op(t, V_MOVQ, X0, 0, X4 + k / 2);
+        t_vstore(t, vt(i, k), X0);
+    }
+}
+
+static void store_fours_low(struct tr *t, const struct insn *i, unsigned size)
+{
+    v_op(t, P_UNPCKLDQ, X4, t_vget(t, vt(i, 0)), t_vget(t, vt(i, 1)));
+    v_op(t, P_UNPCKLDQ, X5, t_vget(t, vt(i, 2)), t_vget(t, vt(i, 3)));
+    v_op(t, P_UNPCKLQDQ, X0, X4, X5);
+    v_op(t, P_UNPCKHQDQ, X1, X4, X5);
+    for (unsigned k = 0; k < 2; k++) {
+        if (size < 2)
+            v_opk(t, P_SHUFB, X0 + k, X0 + k, size ? K_JOIN4_16 : K_SPLIT4_8);
+        store_q(t, X0 + k, (int32_t)(16 * k));
+    }
+}
+
+static void move_structures(struct tr *t, const struct insn *i, unsigned regs,
+                            unsigned size, bool write)
+{
+    if (regs == 2)
+        (write ? store_pairs : load_pairs)(t, i, size);
+    else if (regs == 3)
+        (write ? store_threes : load_threes)(t, i, size);
+    else if (SIMD_Q(i))
+        (write ? store_fours : load_fours)(t, i, size);
+    else
+        (write ? store_fours_low : load_fours_low)(t, i, size);
+}
+
 /* By opcode: registers in runs, and elements a structure. */
 static const uint8_t runs[16] = {[2] = 4, [6] = 3, [7] = 1, [10] = 2};
 static const uint8_t structure[16] = {[0] = 4, [4] = 3, [8] = 2};
@@ -155,17 +245,14 @@ static bool mult(struct tr *t, const struct insn *i, bool write, bool post)
     unsigned regs = runs[opcode] + structure[opcode];
     unsigned bytes = regs * (SIMD_Q(i) ? 16 : 8);
 
-    if (!simd_ok(t) || structure[opcode] == 3 ||
-        (structure[opcode] == 4 && !SIMD_Q(i)))
+    if (!simd_ok(t))
         return false;
     vmem_base(t, i, 0);
     t_tlb(t, bytes, write);
     if (runs[opcode])
         move_runs(t, i, regs, write);
-    else if (regs == 2)
-        (write ? store_pairs : load_pairs)(t, i, size);
     else
-        (write ? store_fours : load_fours)(t, i, size);
+        move_structures(t, i, regs, size, write);
     post_index(t, i, bytes, post);
     return true;
 }

@@ -193,6 +193,31 @@ bool simd_vec(struct tr *t, const struct insn *i, simd_kern *k, unsigned size,
     return frame(t, i, k, size, flags, SIMD_Q(i));
 }
 
+/* dst = the lowest element of Vn alone. */
+static void lowest(struct tr *t, unsigned size, unsigned dst, unsigned n)
+{
+    if (size >= 2) {
+        t_vload_low(t, 16u << (size - 1), dst, n);
+        return;
+    }
+    v_opi(t, P_SHIFTQ, SHIFTQ_SLLDQ, dst, t_vget(t, n), 16 - (1u << size));
+    v_opi(t, P_SHIFTQ, SHIFTQ_SRLDQ, dst, dst, 16 - (1u << size));
+}
+
+bool simd_scalar_sat(struct tr *t, const struct insn *i, simd_kern *k)
+{
+    unsigned size = SIMD_SIZE(i);
+
+    if (!simd_ok(t))
+        return false;
+    lowest(t, size, X1, i->rn);
+    lowest(t, size, X2, i->rm);
+    k(t, size, X3, X1, X2);
+    v_put(t, i, 0); /* nothing comes of zeroes */
+    t->flags_kept = false;
+    return true;
+}
+
 bool simd_scalar_d(struct tr *t, const struct insn *i, simd_kern *k,
                    unsigned flags)
 {

@@ -241,6 +241,9 @@ bool simd_vec(struct tr *t, const struct insn *i, simd_kern *k, unsigned size,
 bool simd_scalar_d(struct tr *t, const struct insn *i, simd_kern *k,
                    unsigned flags);
 
+/* Scalars of the size field's width. */
+bool simd_scalar_sat(struct tr *t, const struct insn *i, simd_kern *k);
+
 static inline bool simd_ok(const struct tr *t)
 {
     return t->features & JIT_AVX2;

@@ -3,6 +3,8 @@
 
 #include "accel/soft/jit/simd_const.h"
 
+#include <string.h>
+
 #include "accel/soft/cpu.h"
 
 static void fill8(union vreg *k, unsigned value)
@@ -79,9 +81,29 @@ static void fill_orders(union vreg *k)
     }
 }
 
+/* Byte b of element e of register r lies at (3e + r) elements and b bytes. */
+static void fill_threes(union vreg *k, unsigned size)
+{
+    union vreg *split = &k[K_SPLIT3 + 9 * size], *join = &k[K_JOIN3 + 9 * size];
+
+    memset(split, 0x80, 9 * sizeof(*split));
+    memset(join, 0x80, 9 * sizeof(*join));
+    for (unsigned r = 0; r < 3; r++) {
+        for (unsigned n = 0; n < 16; n++) {
+            unsigned byte = n & ((1u << size) - 1);
+            unsigned at = (3 * (n >> size) + r) << size | byte;
+
+            split[3 * r + at / 16].b[n] = at % 16;
+            join[3 * (at / 16) + r].b[at % 16] = (uint8_t)n;
+        }
+    }
+}
+
 void simd_const_init(struct cpu *cpu)
 {
     fill_numbers(cpu->simd_const);
     fill_nibbles(cpu->simd_const);
     fill_orders(cpu->simd_const);
+    for (unsigned size = 0; size < 4; size++)
+        fill_threes(cpu->simd_const, size);
 }

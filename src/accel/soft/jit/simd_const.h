@@ -37,6 +37,12 @@ enum simd_const {
     K_SPLIT4_8,  /* four structures of four bytes into four of each */
     K_SPLIT4_16, /* two of four halfwords */
     K_JOIN4_16,  /* and back */
+    /* For structures of three: the bytes of register r in 16-byte piece k, for
+       elements of log2 `size` bytes, at K_SPLIT3 + 9 * size + 3 * r + k; and
+       those of piece k in register r at K_JOIN3 + 9 * size + 3 * k + r. */
+    K_SPLIT3,
+    K_JOIN3 = K_SPLIT3 + 36,
+    K_END = K_JOIN3 + 35,
     NUM_SIMD_CONST
 };
 
