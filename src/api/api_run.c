@@ -157,17 +157,21 @@ int check_snapshot_load(struct api_call *call, struct err *e)
     return 0;
 }
 
-/* A load that fails leaves upstream's process beyond repair: it ends. Here
-   nothing was begun, and the VM can still be configured. */
+/* A load that fails leaves no process behind, as upstream: who asked for it has
+   the answer, and starts another one. */
 int put_snapshot_load(struct api *api, struct api_call *call, struct err *e)
 {
+    const struct api_owner *owner = &api->opt.owner;
+
     (void)call;
     if (api->boot_specific)
         return err_set(e, -EPERM,
                        "Load snapshot error: Loading a microVM snapshot not "
                        "allowed after configuring boot-specific resources.");
+    owner->give_up(owner->ctx);
     return err_set(e, -ENOTSUP,
-                   "Load snapshot error: squib does not have snapshots yet");
+                   "Load snapshot error: Failed to restore from snapshot: "
+                   "squib does not have snapshots yet");
 }
 
 /* ---- devices of a VM that runs ---- */

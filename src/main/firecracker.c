@@ -318,7 +318,7 @@ static void give_up(void *ctx)
 {
     struct process *p = ctx;
     const struct err why = {.code = -EIO,
-                            .text = "the request could not be undone"};
+                            .text = "Loading snapshot failed."};
 
     session_give_up(p->session, &why);
 }

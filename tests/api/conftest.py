@@ -21,8 +21,6 @@ sys.path.insert(0, str(ROOT / "tests" / "cli"))
 import guests  # noqa: E402
 
 SPEC = pathlib.Path(__file__).with_name("firecracker-api.yaml")
-PB = "The requested operation is not supported after starting the microVM."
-BB = "The requested operation is not supported before starting the microVM."
 
 
 @pytest.fixture(scope="session")

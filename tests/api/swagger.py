@@ -3,6 +3,9 @@
 
 import re
 
+PB = "The requested operation is not supported after starting the microVM."
+BB = "The requested operation is not supported before starting the microVM."
+
 
 class Mismatch(AssertionError):
     pass

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from conftest import BB, PB
+from swagger import BB, PB
 
 SERDE = "An error occurred when deserializing the json body of a request: "
 IDS = "API Resource IDs can only contain alphanumeric characters and underscores."
@@ -534,6 +534,7 @@ def test_what_does_not_stop_a_load(vmm):
     vmm.get("/vm/config")
     vmm.put("/machine-config", "nonsense")
     assert vmm.put("/snapshot/load", LOAD).fault != LATCHED
+    assert vmm.process.wait(20) == 1, "a load that failed leaves no process"
 
 
 def test_a_deprecated_load_says_so_also_when_it_fails(vmm):
