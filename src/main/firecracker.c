@@ -503,8 +503,8 @@ static int run_process(const struct args *args, struct err *e)
         err_prefix(e, "%s",
                    args_has(args, "no-api") ? "RunWithoutApiError error"
                                             : "RunWithApiError error");
+    metrics_flush(); /* while the devices are there to be counted */
     release_process(&p);
-    metrics_flush();
     return rc;
 }
 

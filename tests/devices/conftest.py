@@ -7,46 +7,10 @@ in). Where things are is said by the same variables as for tests/boot.
 """
 
 import os
-import pathlib
-import subprocess
-import sys
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests/boot"), str(ROOT / "tools")]
-
-import machine  # noqa: E402
-import mkinitrd  # noqa: E402
-
-GUEST = ROOT / ".cache/guest"
-MODULES = [
-    "drivers/virtio/virtio",
-    "drivers/virtio/virtio_ring",
-    "drivers/virtio/virtio_mmio",
-    "drivers/block/virtio_blk",
-    "drivers/char/hw_random/virtio-rng",
-]
-
-
-def place(variable, default):
-    return pathlib.Path(os.environ.get(variable, default)).resolve()
-
-
-SQUIB = place("SQUIB", ROOT / "build/squib")
-INITRD = place("SQUIB_INITRD", GUEST / "initramfs.cpio.gz")
-KERNELS = {
-    "debian": place("SQUIB_KERNEL", GUEST / "Image"),
-    "microvm": place(
-        "SQUIB_MICROVM", ROOT.parent / "shared/guest/microvm-6.1.Image.zst"
-    ),
-}
-
-
-def find(path, what):
-    if not path.is_file():
-        pytest.skip(f"{what} is not there: {path}")
-    return path
+from linux import KERNELS, SQUIB, find, machine, pack, tool
 
 
 @pytest.fixture(scope="session")
@@ -66,25 +30,6 @@ def kernel(request):
 def fast_kernel():
     path = KERNELS["microvm"]
     return path if path.is_file() else find(KERNELS["debian"], "an arm64 kernel")
-
-
-def module_files():
-    folder = next(iter(sorted((GUEST / "modules").glob("*/kernel"))), None)
-    return [folder / f"{name}.ko" for name in MODULES] if folder else []
-
-
-def pack(path, script, is_debian):
-    """The initial RAM disk, then an archive with the script and modules."""
-    lines = ["#!/bin/sh"]
-    ar = mkinitrd.Archive()
-    if is_debian:
-        ar.folder("modules")
-        for file in module_files():
-            ar.program(f"modules/{file.name}", str(file))
-            lines.append(f"insmod /modules/{file.name} || exit 99")
-    ar.add("script", 0o100755, ("\n".join(lines) + "\n" + script).encode())
-    path.write_bytes(find(INITRD, "the initial RAM disk").read_bytes() + ar.finish())
-    return path
 
 
 @pytest.fixture
@@ -125,15 +70,6 @@ def run(start):
         return text
 
     return go
-
-
-def tool(*words, ok=(0,)):
-    done = subprocess.run(
-        [str(word) for word in words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-    text = done.stdout.decode("utf-8", "replace")
-    assert done.returncode in ok, f"{words}: exit code {done.returncode}\n{text}"
-    return text
 
 
 @pytest.fixture

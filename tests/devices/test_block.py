@@ -10,8 +10,7 @@ import subprocess
 
 import pytest
 
-import machine
-from conftest import GUEST, INITRD, find, tool
+from linux import machine, GUEST, INITRD, find, tool
 
 FILL = """
 mount /dev/vda /mnt
