@@ -190,10 +190,12 @@ static bool emit_LDR_Q_lit(struct tr *t, const struct insn *i)
     {                          \
         OP_##NAME, emit_##NAME \
     }
-#define ALL(NAME) \
-    E(NAME##_imm), E(NAME##_ur), E(NAME##_post), E(NAME##_pre), E(NAME##_reg)
 #define P(NAME) E(NAME##_imm), E(NAME##_np), E(NAME##_post), E(NAME##_pre)
 // clang-format off
+#define ALL(NAME)                                                 \
+    E(NAME##_imm), E(NAME##_ur), E(NAME##_post), E(NAME##_pre),   \
+    E(NAME##_reg), {OP_##NAME##_uxtw, emit_##NAME##_reg},         \
+    {OP_##NAME##_sxtw, emit_##NAME##_reg}
 const struct jit_emitter jit_vmem_emitters[] = {
     ALL(LDR_B), ALL(LDR_H), ALL(LDR_S), ALL(LDR_D), ALL(LDR_Q),
     ALL(STR_B), ALL(STR_H), ALL(STR_S), ALL(STR_D), ALL(STR_Q),
