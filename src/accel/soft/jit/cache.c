@@ -23,7 +23,8 @@ struct jexit {
     uint8_t *place;    /* the displacement, in the writable view */
     uint8_t *unlinked; /* what it leads to when it is not linked */
     struct jblock *owner;
-    uint32_t target;
+    struct tr_slot *slot; /* NULL: within the page */
+    int64_t target;
     uint32_t next; /* number + 1 of the next one linked to the same block */
 };
 
@@ -248,6 +249,7 @@ static void keep_exits(struct jit_cache *cache, const struct tr *t,
             (struct jexit){.place = t->exits[n].place,
                            .unlinked = t->exits[n].place + 4 + rel,
                            .owner = b,
+                           .slot = (void *)t->exits[n].slot,
                            .target = t->exits[n].target};
     }
 }
@@ -286,17 +288,25 @@ struct jblock *jit_cache_add(struct jit_cache *cache, const struct block *src,
     return b;
 }
 
-uint32_t jit_cache_exit_target(const struct jit_cache *cache, uint32_t number)
+int64_t jit_cache_exit_target(const struct jit_cache *cache, uint32_t number)
 {
     return cache->exits[number].target;
 }
 
-void jit_cache_link(struct jit_cache *cache, uint32_t number, struct jblock *b)
+void jit_cache_link(struct jit_cache *cache, uint32_t number, struct jblock *b,
+                    uint32_t tag)
 {
     struct jexit *x = &cache->exits[number];
 
+    if (x->slot && x->owner->mode == b->mode) {
+        *x->slot =
+            (struct tr_slot){.tag = tag, .host = jit_cache_host(cache, b)};
+        cache->stats.far_links++;
+    }
+    if (x->slot)
+        return;
     if (x->owner->page != b->page || x->owner->mode != b->mode ||
-        (b->pa & 4095) != x->target || x->next)
+        (int64_t)(b->pa & 4095) != x->target || x->next)
         return;
     for (uint32_t n = b->incoming; n; n = cache->exits[n - 1].next) {
         if (n - 1 == number)

@@ -5,11 +5,11 @@
  * The translations of one CPU: where they are, which exits are linked to which
  * block, and what must be forgotten when code changes.
  *
- * Blocks are found by physical address and mode. Exits are linked within a
- * 4 KiB page only: who runs in a page has it mapped, so such a link holds until
- * the code itself changes. Then every link into a page whose generation moved
- * is broken (jit_cache_check), and a block is compared with memory before it
- * runs again.
+ * Blocks are found by physical address and mode. Within a 4 KiB page exits are
+ * linked for good: who runs in a page has it mapped, so such a link holds until
+ * the code itself changes. To another page they hold while the TLB's tag does.
+ * Then every link into a page whose generation moved is broken
+ * (jit_cache_check), and a block is compared with memory before it runs again.
  *
  * When the arena is full all of it is forgotten. No other thread ever sees any
  * of this.
@@ -49,11 +49,13 @@ struct jblock *jit_cache_find(struct jit_cache *cache, gpa_t pa, uint32_t mode,
 struct jblock *jit_cache_add(struct jit_cache *cache, const struct block *src,
                              uint32_t gen);
 
-/* Exit `number` of glue.link goes to b from now on, if it may. */
-void jit_cache_link(struct jit_cache *cache, uint32_t number, struct jblock *b);
+/* Exit `number` of glue.link goes to b from now on, if it may; to another page
+   while the TLB's tag is `tag`. */
+void jit_cache_link(struct jit_cache *cache, uint32_t number, struct jblock *b,
+                    uint32_t tag);
 
 /* The offset in the page that exit `number` leads to. */
-uint32_t jit_cache_exit_target(const struct jit_cache *cache, uint32_t number);
+int64_t jit_cache_exit_target(const struct jit_cache *cache, uint32_t number);
 
 /* Some page's generation moved: breaks the links that may be stale. */
 void jit_cache_check(struct jit_cache *cache, const struct soft_vm *vm);
@@ -70,6 +72,7 @@ const uint8_t *jit_cache_host(const struct jit_cache *cache,
 void jit_cache_count_insns(struct jit_cache *cache, bool on);
 
 struct jit_cache_stats {
-    uint64_t blocks, insns, bytes, links, unlinks, flushes, revalidated, stale;
+    uint64_t blocks, insns, bytes, links, far_links, unlinks, flushes,
+        revalidated, stale;
 };
 const struct jit_cache_stats *jit_cache_stats(const struct jit_cache *cache);

@@ -28,6 +28,7 @@ struct jit {
     uint32_t epoch;          /* of the cache when jumps was last emptied */
     uint64_t fallbacks[NUM_A64_OPS + 2];
     uint32_t runs_in_tier_0; /* of a block, before it is translated */
+    uint64_t link_pc;        /* where the exit that wants a link leads to */
     uint64_t entries;        /* into translated code */
     uint64_t cold;           /* blocks run by tier 0 */
 };
@@ -194,13 +195,15 @@ static uint32_t run_translated(struct cpu *cpu, uint32_t exit)
         b = find_slow(cpu, j);
     if (!b)
         return NO_EXIT;
-    if (exit != NO_EXIT && epoch == jit->epoch)
-        jit_cache_link(jit->cache, exit - 1, b);
+    if (exit != NO_EXIT && epoch == jit->epoch && cpu->pc == jit->link_pc)
+        jit_cache_link(jit->cache, exit - 1, b, cpu->tlb->tag);
     cpu->page_base = cpu->pc & ~4095ull;
     jit->entries++;
     next = jit_cache_enter(jit->cache, cpu, b);
     if (next != NO_EXIT)
-        cpu->pc = cpu->page_base + jit_cache_exit_target(jit->cache, next - 1);
+        cpu->pc = jit->link_pc =
+            cpu->page_base +
+            (uint64_t)jit_cache_exit_target(jit->cache, next - 1);
     return next;
 }
 
@@ -247,6 +250,7 @@ static const struct {
     {"jit_insns", offsetof(struct jit_cache_stats, insns)},
     {"jit_bytes", offsetof(struct jit_cache_stats, bytes)},
     {"jit_links", offsetof(struct jit_cache_stats, links)},
+    {"jit_far_links", offsetof(struct jit_cache_stats, far_links)},
     {"jit_unlinks", offsetof(struct jit_cache_stats, unlinks)},
     {"jit_flushes", offsetof(struct jit_cache_stats, flushes)},
     {"jit_revalidated", offsetof(struct jit_cache_stats, revalidated)},

@@ -166,7 +166,7 @@ static void add_exit(struct tr *t, uint8_t *place, uint64_t offset)
 {
     check(t->num_exits < TR_MAX_EXITS);
     t->exits[t->num_exits++] =
-        (struct tr_exit){.place = place, .target = (uint32_t)offset};
+        (struct tr_exit){.place = place, .target = (int64_t)offset};
 }
 
 void t_exit_rax(struct tr *t)
@@ -211,6 +211,31 @@ static void go_round(struct tr *t)
     x64_jmp_to(&t->c, t->loop.top);
 }
 
+/* op with a memory operand at [rip + x]: the place of the displacement. */
+static uint8_t *op_rip(struct x64 *c, unsigned op, unsigned reg)
+{
+    x64_opcode(c, op);
+    x64_u8(c, (reg & 7) << 3 | 5);
+    x64_u32(c, 0);
+    return c->p - 4;
+}
+
+/* To another page: five instructions while the mapping holds, where the probe
+   of the jump cache takes seventeen. */
+static void exit_far(struct tr *t, uint64_t offset)
+{
+    struct tr_exit *x = &t->exits[t->num_exits];
+    int64_t pages = (int64_t)offset & ~4095ll;
+    uint8_t *tag;
+
+    x64_load(&t->c, false, RDX, R15, offsetof(struct tlb, tag));
+    tag = op_rip(&t->c, 0x39, RDX); /* cmp [slot.tag], edx */
+    add_exit(t, x64_jcc(&t->c, CC_NE), offset);
+    x64_alu_mi(&t->c, true, ALU_ADD, RBP, CPU(page_base), (int32_t)pages);
+    x->tag = tag;
+    x->host = op_rip(&t->c, 0xff, 4); /* jmp [slot.host] */
+}
+
 void t_exit_to(struct tr *t, uint64_t offset)
 {
     if (closes_loop(t)) {
@@ -222,14 +247,12 @@ void t_exit_to(struct tr *t, uint64_t offset)
         t->loop.enter = x64_jmp(&t->c);
         return;
     }
-    if (offset >= 4096) {
-        t_pc_to(t, RAX, offset);
-        t_exit_rax(t);
-        return;
-    }
-    if (offset <= t_off(t))
+    if ((int64_t)offset <= (int64_t)t_off(t))
         poll_attention(t, offset);
-    add_exit(t, x64_jmp(&t->c), offset);
+    if (offset < 4096)
+        add_exit(t, x64_jmp(&t->c), offset);
+    else
+        exit_far(t, offset);
 }
 
 void t_exit_if(struct tr *t, enum x64_cc cc, uint64_t offset)

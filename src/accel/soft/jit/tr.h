@@ -33,7 +33,17 @@ enum { TR_INSN_BYTES = 512 /* the most an emitter may emit, cold part too */ };
 /* A direct exit: its displacement can be linked to the block at `target`. */
 struct tr_exit {
     uint8_t *place;
-    uint32_t target; /* offset in the page */
+    int64_t target;      /* offset from the page's start */
+    uint8_t *tag, *host; /* NULL, or displacements of a far exit's slot */
+    uint8_t *slot;       /* where that is */
+};
+
+/* A direct exit to another page holds while the TLB's tag does: what it leads
+   to lies beside the code, written when it is linked. */
+struct tr_slot {
+    uint32_t tag; /* 0: empty */
+    uint32_t pad;
+    const uint8_t *host;
 };
 
 /* xmm8 to xmm15 hold recent V registers: tr_vec.c's own. */
@@ -168,7 +178,7 @@ void t_bail(struct tr *t, enum x64_cc cc);
 /* The address page_base + offset into rax: PC-relative addresses. */
 void t_pc_to(struct tr *t, unsigned dst, uint64_t offset);
 
-/* Leaves the block for page_base + offset, linked when it lies in the page. */
+/* Leaves the block for page_base + offset; can be linked. */
 void t_exit_to(struct tr *t, uint64_t offset);
 /* The same if cc; returns having emitted the not-taken way. */
 void t_exit_if(struct tr *t, enum x64_cc cc, uint64_t offset);

@@ -182,6 +182,24 @@ static void emit_second_pass(struct tr *t, struct wants *w)
         emit_insn(t, w);
 }
 
+/* The slots of far exits, empty. */
+static void emit_slots(struct tr *t)
+{
+    while ((uintptr_t)t->c.p & 7)
+        x64_u8(&t->c, 0xcc);
+    for (unsigned n = 0; n < t->num_exits; n++) {
+        struct tr_exit *x = &t->exits[n];
+
+        if (!x->tag)
+            continue;
+        x->slot = t->c.p;
+        x64_patch(x->tag, x->slot + offsetof(struct tr_slot, tag));
+        x64_patch(x->host, x->slot + offsetof(struct tr_slot, host));
+        memset(t->c.p, 0, sizeof(struct tr_slot));
+        t->c.p += sizeof(struct tr_slot);
+    }
+}
+
 void translate_block(struct tr *t)
 {
     struct wants w = {.num = 0};
@@ -192,5 +210,6 @@ void translate_block(struct tr *t)
         emit_second_pass(t, &w);
     emit_bails(t, &w);
     emit_links(t);
+    emit_slots(t);
     emit_records(t, &w);
 }
