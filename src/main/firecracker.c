@@ -317,8 +317,7 @@ static struct attached *devices_of_vm(void *ctx)
 static void give_up(void *ctx)
 {
     struct process *p = ctx;
-    const struct err why = {.code = -EIO,
-                            .text = "Loading snapshot failed."};
+    const struct err why = {.code = -EIO, .text = "Loading snapshot failed."};
 
     session_give_up(p->session, &why);
 }
