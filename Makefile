@@ -13,7 +13,7 @@ export BUILD CPUS MEM KERNEL INITRD APPEND
 ISA_CASES ?= 2000000
 ISA_SEED  ?= $(shell date +%s)
 
-.PHONY: isa-fuzz all run test bench fmt fmt-check clean guest-kernel help
+.PHONY: isa-fuzz all run test bench soak fmt fmt-check clean guest-kernel help
 
 all:
 	@tools/setup build
@@ -36,6 +36,12 @@ bench: all
 	@tools/setup bench
 	@tools/fetch-guest
 	@tools/bench.py $(BENCH)
+
+soak: all
+	@tools/setup test
+	@SQUIB=$(BUILD)/squib /usr/bin/python3 -m pytest -q -s \
+	    -p no:cacheprovider -c tests/pytest.ini --rootdir tests \
+	    tests/api/soak.py
 
 fmt:
 	@tools/setup test
@@ -62,6 +68,7 @@ help:
 	@echo "                    ISA_CASES=2000000 ISA_SEED=now"
 	@echo "make bench          measure, beside QEMU where it is installed"
 	@echo "                    BENCH=--quick; BENCH=--help lists the others"
+	@echo "make soak           10,000 requests on 10 connections, some of them rude"
 	@echo "make fmt-check      check the format of the C code; make fmt mends it"
 	@echo "make guest-kernel   build a small fast-booting arm64 kernel"
 	@echo "make clean          remove what was built, keep what was fetched"

@@ -8,6 +8,7 @@
 
 #include "base/heap.h"
 #include "base/macros.h"
+#include "base/metrics.h"
 
 enum { MAX_RX = 4 };
 
@@ -182,6 +183,8 @@ bool console_put(struct console *c, uint8_t byte)
     tell = !c->out_told;
     c->out_told = true;
     pthread_mutex_unlock(&c->lock);
+    metric_inc(room ? &metrics.uart.write_count
+                    : &metrics.uart.missed_write_count);
     if (tell)
         call_out_waiting(c);
     return room;
@@ -239,6 +242,7 @@ size_t console_take(struct console *c, struct console_rx *rx, uint16_t *items,
     c->in_len -= count;
     /* At half, not at each item: the host is woken seldom. */
     tell = c->in_stuck && c->in_len <= CONSOLE_IN_ITEMS / 2;
+    metric_add(&metrics.uart.read_count, count);
     if (tell)
         c->in_stuck = false;
     pthread_mutex_unlock(&c->lock);
