@@ -90,8 +90,6 @@ class Vmm:
         )
         self.connection = None
         self.wait_for(lambda: os.path.exists(self.sock) or self.process.poll() is not None)
-        if self.process.poll() is None and os.path.exists(self.sock):
-            Connection(self.sock).connect()
 
     def wait_for(self, condition, seconds=20):
         end = time.monotonic() + seconds
@@ -103,10 +101,9 @@ class Vmm:
         return pathlib.Path(self.folder / "out").read_text(errors="replace")
 
     def raw(self):
-        sock = socket.socket(socket.AF_UNIX)
-        sock.settimeout(10)
-        sock.connect(self.sock)
-        return sock
+        connection = Connection(self.sock)
+        connection.connect()
+        return connection.sock
 
     def request(self, method, path, body=None, check=True):
         """body: a value, or a string that is sent as it is."""
