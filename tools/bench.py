@@ -96,6 +96,7 @@ def choose_rows(rows, wanted):
 def find_kernel(given):
     choices = [given] if given else [
         os.path.join(TOP, "..", "shared", "guest", "microvm-6.1.Image.zst"),
+        os.path.join(TOP, ".cache", "guest", "microvm-Image"),
         os.path.join(TOP, ".cache", "guest", "Image")]
     for path in choices:
         if os.path.exists(path):

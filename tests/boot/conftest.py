@@ -6,7 +6,8 @@ Where things are can be said by the environment:
   SQUIB           the program                     (build/squib)
   SQUIB_KERNEL    Debian's arm64 kernel           (.cache/guest/Image)
   SQUIB_MICROVM   a small fast-booting kernel
-                  (../shared/guest/microvm-6.1.Image.zst)
+                  (../shared/guest/microvm-6.1.Image.zst, or what
+                  `make guest-kernel` has built)
   SQUIB_INITRD    tests/guest_init with busybox   (.cache/guest/initramfs.cpio.gz)
 
 Tests whose kernel is not there are skipped.
@@ -27,12 +28,21 @@ def place(variable, default):
     return pathlib.Path(os.environ.get(variable, default)).resolve()
 
 
+def first_of(*paths):
+    """The first that is there, or the last."""
+    return next((path for path in paths if path.is_file()), paths[-1])
+
+
 SQUIB = place("SQUIB", ROOT / "build/squib")
 INITRD = place("SQUIB_INITRD", GUEST / "initramfs.cpio.gz")
 KERNELS = {
     "debian": place("SQUIB_KERNEL", GUEST / "Image"),
     "microvm": place(
-        "SQUIB_MICROVM", ROOT.parent / "shared/guest/microvm-6.1.Image.zst"
+        "SQUIB_MICROVM",
+        first_of(
+            ROOT.parent / "shared/guest/microvm-6.1.Image.zst",
+            GUEST / "microvm-Image",
+        ),
     ),
 }
 
