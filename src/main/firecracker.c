@@ -360,6 +360,7 @@ static int make_process(struct process *p, const struct args *args,
                          ? number(args, "mmds-size-limit")
                          : api.max_body;
     p->cfg.boot_timer = args_has(args, "boot-timer");
+    p->cfg.upstream_texts = true;
     p->session = session_new(&session, e);
     if (!p->session)
         return -ENOMEM;

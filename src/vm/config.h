@@ -38,6 +38,10 @@ struct vm_config {
     bool has_v1n1_template;   /* the CPU template of this name */
     bool has_custom_template; /* one of the operator's own, not an empty one */
     struct vm_devices devices;
+
+    /* Errors of a start begin as Firecracker's do: for its clients, not for
+       people at a terminal. */
+    bool upstream_texts;
 };
 
 /* Firecracker's defaults: 1 vCPU, 128 MiB. */

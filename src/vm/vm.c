@@ -62,16 +62,48 @@ static int find_accel(struct vm *vm, const struct vm_config *cfg, struct err *e)
     return layout_report(&overlap, e);
 }
 
+/* The names of the steps in Firecracker's errors. Returns rc. */
+static int name_step(const struct vm_config *cfg, int rc, const char *step,
+                     struct err *e)
+{
+    if (rc < 0 && cfg->upstream_texts)
+        err_prefix(e, "%s", step);
+    return rc;
+}
+
+#define KERNEL_STEP                                                         \
+    "System configuration error: Cannot load kernel due to invalid memory " \
+    "configuration or invalid kernel image"
+
+static int load_kernel(struct vm *vm, const struct vm_config *cfg,
+                       struct err *e)
+{
+    int rc = kernel_load(&vm->ram, cfg->kernel_path, &vm->kernel, e);
+
+    if (rc == -ENOEXEC)
+        name_step(cfg, rc,
+                  "Kernel Loader: failed to load PE kernel image: PE Kernel "
+                  "Loader: invalid Image magic number",
+                  e);
+    return name_step(cfg, rc, KERNEL_STEP, e);
+}
+
 static int load_images(struct vm *vm, const struct vm_config *cfg,
                        struct err *e)
 {
     int rc = gmem_add(&vm->ram, DRAM_BASE, vm_config_ram_bytes(cfg), e);
 
+    if (rc == -ENOMEM && cfg->upstream_texts)
+        err_set(e, rc, "Cannot create mmap region: Out of memory (os error %d)",
+                ENOMEM);
+    name_step(cfg, rc, "Invalid Memory Configuration", e);
     if (rc == 0)
-        rc = kernel_load(&vm->ram, cfg->kernel_path, &vm->kernel, e);
+        rc = load_kernel(vm, cfg, e);
     if (rc == 0 && cfg->initrd_path)
-        rc = initrd_load(&vm->ram, cfg->initrd_path, vm->kernel.end,
-                         &vm->initrd, e);
+        rc = name_step(cfg,
+                       initrd_load(&vm->ram, cfg->initrd_path, vm->kernel.end,
+                                   &vm->initrd, e),
+                       "Error with initrd initialization", e);
     return rc;
 }
 

@@ -3,6 +3,7 @@
 
 import json
 import re
+import resource
 import signal
 import time
 
@@ -217,3 +218,20 @@ def test_a_drive_is_changed_while_it_runs(vmm, tmp_path):
     assert shown["rate_limiter"] == {"bandwidth": None, "ops": bucket}
     assert vmm.patch("/drives/x", {"drive_id": "x"}).fault == (
         f"{prefix}Failed perform action on device: Device not found{suffix}")
+
+
+def test_memory_that_cannot_be_had(spawn, squib_path, tmp_path):
+    """With a limit on its address space, as Firecracker's own test has it."""
+    vmm = spawn()
+    if "asan" in str(squib_path):
+        pytest.skip("the sanitizer needs the address space")
+    resource.prlimit(vmm.process.pid, resource.RLIMIT_AS, (1 << 32, 1 << 32))
+    vmm.ok("PUT", "/machine-config", {"vcpu_count": 1, "mem_size_mib": 2**64 - 1})
+    kernel = tmp_path / "Image"
+    kernel.write_bytes(guests.image(guests.WFI))
+    vmm.ok("PUT", "/boot-source", {"kernel_image_path": str(kernel)})
+    assert vmm.put("/actions", {"action_type": "InstanceStart"}).fault == (
+        "Start microvm error: Invalid Memory Configuration: Cannot create mmap region: "
+        "Out of memory (os error 12)")
+    vmm.ok("PATCH", "/machine-config", {"mem_size_mib": 128})
+    vmm.ok("PUT", "/actions", {"action_type": "InstanceStart"})

@@ -289,7 +289,10 @@ def test_a_start_can_be_tried_again(vmm, tmp_path):
     bad = tmp_path / "bad"
     bad.write_bytes(b"x" * 4096)
     vmm.ok("PUT", "/boot-source", {"kernel_image_path": str(bad)})
-    assert vmm.put("/actions", start).fault.startswith("Start microvm error: ")
+    assert vmm.put("/actions", start).fault.startswith(
+        "Start microvm error: System configuration error: Cannot load kernel due to invalid "
+        "memory configuration or invalid kernel image: Kernel Loader: failed to load PE kernel "
+        "image: PE Kernel Loader: invalid Image magic number")
     assert vmm.get("/").json["state"] == "Not started"
     vmm.boot()
     assert vmm.get("/").json["state"] == "Running"
