@@ -19,9 +19,10 @@
 #include "accel/soft/jit/glue.h"
 #include "accel/soft/jit/jit.h"
 #include "accel/soft/jit/simd.h"
+#include "accel/soft/jit/translate.h"
 #include "accel/soft/mmu.h"
 
-enum { CODE_BYTES = 1 << 16, CASES = 400, BAILED = 1, FLAGS = 0x8d5 };
+enum { CODE_BYTES = 1 << 16, CASES = 400, BAILED = 1, FLAGS = 0x8d5, RUN = 12 };
 #define PAGE_VA 0x7fff0000ull
 
 struct bench {
@@ -30,7 +31,7 @@ struct bench {
     uint8_t page[4096];
     struct glue glue;
     struct x64 code;
-    struct block *blk; /* of up to three instructions */
+    struct block *blk; /* of up to RUN instructions */
     unsigned features;
 };
 
@@ -61,13 +62,14 @@ static int set_up(void **state)
     b->code.limit = b->code.base + CODE_BYTES;
     glue_make(&b->code, &b->glue);
     b->code.base = b->code.p;
-    b->blk = calloc(1, sizeof(*b->blk) + 4 * sizeof(struct insn));
+    b->blk = calloc(1, sizeof(*b->blk) + (RUN + 1) * sizeof(struct insn));
     for (unsigned n = 0; n < TLB_ENTRIES; n++)
         b->tlb.r[n].key = b->tlb.w[n].key = tlb_empty_key(n);
     b->tlb.r[PAGE_VA >> 12 & (TLB_ENTRIES - 1)] =
         b->tlb.w[PAGE_VA >> 12 & (TLB_ENTRIES - 1)] =
             (struct tlb_entry){.key = PAGE_VA, .host = b->page};
     simd_const_init(&b->cpu);
+    translate_fn_table(); /* makes what t_effect knows */
     *state = b;
     return 0;
 }
@@ -134,7 +136,9 @@ static bool make_code(struct bench *b, struct tr *t, jit_emit_fn **emit,
 
     *t = (struct tr){
         .c = b->code, .glue = &b->glue, .features = b->features, .src = b->blk};
+    t->flags_live = true;
     t_vec_reset(t);
+    b->blk->count = count;
     x64_mov_imm(c, RAX, FLAGS);
     x64_u8(c, 0x50); /* push rax */
     x64_u8(c, 0x9d); /* popfq */
@@ -145,6 +149,7 @@ static bool make_code(struct bench *b, struct tr *t, jit_emit_fn **emit,
             assert_ptr_equal(c->p, start);
             return false;
         }
+        t->flags_live = t->flags_live && t->flags_kept;
         assert_in_range(c->p - start, 1, TR_INSN_BYTES - 192);
     }
     flags_to_rax(c);
@@ -201,7 +206,7 @@ static int run_case(struct bench *b, struct bench *copy, jit_emit_fn **emit,
     for (unsigned n = 0; n < count; n++)
         assert_ptr_equal(i[n].fn(&copy->cpu, &i[n]), &i[n + 1]);
     compare(b, copy, a64_find(i->word)->name, i->word);
-    if (t.flags_kept)
+    if (t.flags_live)
         assert_int_equal(b->cpu.pc & FLAGS, FLAGS);
     return 2;
 }
@@ -318,6 +323,47 @@ static void sha256h_and_h2_share_their_rounds(void **state)
     }
 }
 
+/* On four registers, so that most of what is written is written again. */
+static void make_run(struct bench *b, jit_emit_fn **emit)
+{
+    static const struct jit_emitter *const tables[] = {
+        jit_simd_emitters, jit_simd_shift_emitters, jit_simd_perm_emitters,
+        jit_simd_misc_emitters, jit_simd_long_emitters};
+
+    for (unsigned n = 0; n < RUN; n++) {
+        const struct jit_emitter *e = tables[rnd() % ARRAY_LEN(tables)];
+        const struct a64_row *row;
+        unsigned count = 0;
+        uint32_t word;
+
+        while (e[count].emit)
+            count++;
+        e += rnd() % count;
+        row = &a64_rows[e->op];
+        do
+            word = random_word(row) & ~0x39cu;
+        while (a64_find(word) != row);
+        a64_decode(word, 4 * n, true, &b->blk->insn[n]);
+        emit[n] = e->emit;
+    }
+}
+
+static void runs_leave_what_tier_0_leaves(void **state)
+{
+    static struct bench copy;
+    struct bench *b = *state;
+    jit_emit_fn *emit[RUN];
+    unsigned seen[3] = {0};
+
+    if (!b)
+        skip();
+    for (unsigned n = 0; n < 4000; n++) {
+        make_run(b, emit);
+        seen[run_case(b, &copy, emit, RUN)]++;
+    }
+    assert_in_range(seen[2], 1000, 4000);
+}
+
 static void nothing_is_emitted_for_a_host_without_avx2(void **state)
 {
     static struct bench copy;
@@ -346,6 +392,7 @@ int main(void)
         cmocka_unit_test(crypto_agrees_with_tier_0),
         cmocka_unit_test(aese_and_aesmc_in_a_row_are_one_round),
         cmocka_unit_test(sha256h_and_h2_share_their_rounds),
+        cmocka_unit_test(runs_leave_what_tier_0_leaves),
         cmocka_unit_test(nothing_is_emitted_for_a_host_without_avx2),
     };
 

@@ -61,6 +61,7 @@ struct tr_vec_reg {
     uint8_t vreg;   /* V register + 1; 0: none */
     uint8_t valid;  /* its low 32, 64 or 128 bits are here; zero above */
     uint8_t low;    /* what is above these is known to be zero */
+    bool dirty;     /* memory does not have it */
     uint16_t since; /* the first bail behind which it must be reloaded */
     uint16_t used;  /* when last: the one to give up */
 };
@@ -123,6 +124,12 @@ struct jit_emitter {
     enum a64_op op;
     jit_emit_fn *emit;
 };
+
+/* What an instruction does besides, before it is emitted: T_WRITES_V writes all
+   of its Vd by t_vstore*, T_NO_V no V register; neither bails, leaves the block
+   nor reads V registers but by t_vget*. Of T_ANYTHING nothing is known. */
+enum t_effect { T_ANYTHING, T_NO_V, T_WRITES_V };
+enum t_effect t_effect(unsigned op);
 
 /* The tables of the emitter files, ended by a NULL emit. */
 extern const struct jit_emitter jit_int_emitters[];

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Guest V registers between memory and the machine's. Every write goes to
-   memory at once; what is kept here saves the loads, and with them the wait
-   for the store before. */
+/* Guest V registers between memory and the machine's. A write goes to memory at
+   once, unless the register is written again before memory can be looked at;
+   what is kept here saves the loads, and with them the wait for the store
+   before. */
 
 #include "accel/soft/jit/tr_vec.h"
 
@@ -78,6 +79,37 @@ static void fill(struct tr *t, int r, unsigned n, unsigned valid, unsigned low)
                                     .used = ++v->clock};
 }
 
+static void write_to_memory(struct tr *t, int r)
+{
+    struct tr_vec_reg *reg = &t->vec.reg[r];
+
+    if (reg->dirty)
+        x64_vex_rm(&t->c, V_MOVUPS_ST, false, FIRST + (unsigned)r, 0, RBP,
+                   CPU_V(reg->vreg - 1));
+    reg->dirty = false;
+}
+
+void t_vec_flush(struct tr *t)
+{
+    for (int r = 0; r < TR_VEC_REGS; r++)
+        write_to_memory(t, r);
+}
+
+/* Is Vn written again before anybody can see what this instruction writes? */
+static bool is_passing(const struct tr *t, unsigned n)
+{
+    for (unsigned k = t->idx + 1; k < t->src->count; k++) {
+        const struct insn *i = &t->src->insn[k];
+        enum t_effect effect = t_effect(i->op);
+
+        if (effect == T_ANYTHING)
+            return false;
+        if (effect == T_WRITES_V && i->rd == n)
+            return true;
+    }
+    return false;
+}
+
 /* A register for something else: the one used longest ago. */
 static int take(struct tr *t)
 {
@@ -91,6 +123,7 @@ static int take(struct tr *t)
             best = r;
     }
     check(best != NONE);
+    write_to_memory(t, best);
     return best;
 }
 
@@ -166,14 +199,17 @@ void t_vload(struct tr *t, unsigned xmm, unsigned n)
 
 void t_vstore_low(struct tr *t, unsigned bits, unsigned n, unsigned xmm)
 {
+    bool passing = is_passing(t, n);
     int r;
 
     begin(t);
-    x64_vex_rm(&t->c, V_MOVUPS_ST, false, xmm, 0, RBP, CPU_V(n));
+    if (!passing)
+        x64_vex_rm(&t->c, V_MOVUPS_ST, false, xmm, 0, RBP, CPU_V(n));
     r = find(t, n);
     if (r == NONE)
         r = take(t);
     fill(t, r, n, 128, bits);
+    t->vec.reg[r].dirty = passing;
     x64_vex_rr(&t->c, V_MOVAPS, false, FIRST + (unsigned)r, 0, xmm);
 }
 

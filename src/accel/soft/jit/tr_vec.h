@@ -2,12 +2,12 @@
 #pragma once
 
 /*
- * Guest V registers for emitters. They live in cpu->v[], which is always up to
- * date between instructions. xmm0 to xmm7 are scratch, dead between
- * instructions; xmm8 to xmm15 are this file's, which keeps recent V registers
- * in them through the block: emitters get them from t_vget* only, and never
- * write them. Tier 0 clobbers them all; behind a bail those are loaded again
- * that are used later.
+ * Guest V registers for emitters. They live in cpu->v[], which is up to date
+ * wherever tier 0 or another block can look at it. xmm0 to xmm7 are scratch,
+ * dead between instructions; xmm8 to xmm15 are this file's, which keeps recent
+ * V registers in them through the block: emitters get them from t_vget* only,
+ * and never write them. Tier 0 clobbers them all; behind a bail those are
+ * loaded again that are used later.
  *
  * Nothing here may be called in code that is jumped over: what a register
  * holds must not depend on the way taken. V registers are written by t_vstore*
@@ -35,6 +35,9 @@ void t_vstore(struct tr *t, unsigned n, unsigned xmm);
 unsigned t_vget_low(struct tr *t, unsigned bits, unsigned n, unsigned scratch);
 void t_vload_low(struct tr *t, unsigned bits, unsigned xmm, unsigned n);
 void t_vstore_low(struct tr *t, unsigned bits, unsigned n, unsigned xmm);
+
+/* Writes to memory what is not there yet: before a call into C. */
+void t_vec_flush(struct tr *t);
 
 /* Nothing is held: at the start of a block, and behind a call into C. */
 void t_vec_reset(struct tr *t);

@@ -14,6 +14,7 @@
 
 static jit_emit_fn *emitters[NUM_A64_OPS + 2];
 static exec_fn *executors[NUM_A64_OPS + 2];
+static uint8_t effects[NUM_A64_OPS + 2];
 static pthread_once_t tables_once = PTHREAD_ONCE_INIT;
 
 static void add_emitters(const struct jit_emitter *table)
@@ -22,8 +23,34 @@ static void add_emitters(const struct jit_emitter *table)
         emitters[table->op] = table->emit;
 }
 
+static void set_effect(const struct jit_emitter *table, enum t_effect effect)
+{
+    for (; table->emit; table++)
+        effects[table->op] = (uint8_t)effect;
+}
+
+static void fill_effects(void)
+{
+    static const uint16_t divisions[] = {OP_UDIV_w, OP_UDIV_x, OP_SDIV_w,
+                                         OP_SDIV_x};
+    static const uint16_t to_x[] = {OP_UMOV_w, OP_UMOV_x, OP_SMOV_w, OP_SMOV_x};
+
+    set_effect(jit_int_emitters, T_NO_V);
+    for (unsigned n = 0; n < 4; n++)
+        effects[divisions[n]] = T_ANYTHING; /* they may bail */
+    set_effect(jit_simd_emitters, T_WRITES_V);
+    set_effect(jit_simd_shift_emitters, T_WRITES_V);
+    set_effect(jit_simd_perm_emitters, T_WRITES_V);
+    set_effect(jit_simd_misc_emitters, T_WRITES_V);
+    set_effect(jit_simd_long_emitters, T_WRITES_V);
+    set_effect(jit_crypto_emitters, T_WRITES_V);
+    for (unsigned n = 0; n < 4; n++)
+        effects[to_x[n]] = T_NO_V;
+}
+
 static void fill_tables(void)
 {
+    fill_effects();
     for (unsigned n = 0; n < NUM_A64_OPS; n++)
         executors[n] = a64_rows[n].fn;
     executors[A64_OP_UNDEFINED] = a64_undefined;
@@ -49,6 +76,11 @@ const void *translate_fn_table(void)
 {
     pthread_once(&tables_once, fill_tables);
     return executors;
+}
+
+enum t_effect t_effect(unsigned op)
+{
+    return (enum t_effect)effects[op];
 }
 
 /* Where each record is wanted: places of `lea rax, [rip + record]`. */
@@ -82,6 +114,7 @@ static void emit_fallback(struct tr *t, struct wants *w)
     const struct insn *i = &t->src->insn[t->idx];
     bool ends = i->op >= NUM_A64_OPS || a64_rows[i->op].flags & A64_END;
 
+    t_vec_flush(t);
     want_record(t, w, t->idx);
     call_to(t, t->glue->fallback);
     t_vec_reset(t);
