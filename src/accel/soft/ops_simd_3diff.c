@@ -100,18 +100,18 @@ HIGH3(RADDHN, add, true)
 HIGH3(SUBHN, sub, false)
 HIGH3(RSUBHN, sub, true)
 
-/* The product over {0,1}, low and high 64 bits. */
+/* The product over {0,1}, low and high 64 bits; four bits of b at a time. */
 static union vreg poly_mul64(uint64_t a, uint64_t b)
 {
-    union vreg r = {{0}};
+    unsigned __int128 multiple[16] = {0, a}, r = 0;
 
-    for (unsigned bit = 0; bit < 64; bit++) {
-        uint64_t take = -(b >> bit & 1);
-
-        r.d[0] ^= take & a << bit;
-        r.d[1] ^= take & a >> 1 >> (63 - bit);
+    for (unsigned k = 2; k < 16; k += 2) {
+        multiple[k] = multiple[k / 2] << 1;
+        multiple[k + 1] = multiple[k] ^ a;
     }
-    return r;
+    for (int shift = 60; shift >= 0; shift -= 4)
+        r = r << 4 ^ multiple[b >> shift & 15];
+    return (union vreg){.d = {(uint64_t)r, (uint64_t)(r >> 64)}};
 }
 
 EXEC(PMULL_64)
