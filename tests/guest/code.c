@@ -253,7 +253,7 @@ static void all(void (*fn)(unsigned))
 {
     unsigned cpus = cpu_count();
 
-    versions = cpus > 4 ? 12 : 300;
+    versions = cpus > 2 ? 200 / cpus : 300;
     version = wrong = 0;
     mmu_plain(); /* makes the tables that all will share */
     cpu_run_all(fn);

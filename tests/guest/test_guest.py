@@ -22,23 +22,25 @@ GUESTS = {
     'code': [1, 2, 4, 32],
     'mmio': [1, 8],
 }
-RUNS = [(name, cpus) for name, counts in GUESTS.items() for cpus in counts]
+TIERS = ['auto', 'interp']
+RUNS = [(name, cpus, tier) for name, counts in GUESTS.items()
+        for cpus in counts for tier in TIERS]
 
 
-def run_guest(name, cpus, timeout=180):
+def run_guest(name, cpus, tier, timeout=180):
     image = IMAGES / f'{name}.img'
     if not image.exists():
         pytest.skip('the arm64 cross compiler is not installed')
     return subprocess.run(
         [SQUIB, 'run', '--kernel', str(image), '--cpus', str(cpus),
-         '--mem', '128', '--append', 'console=ttyAMA0'],
+         '--tier', tier, '--mem', '128', '--append', 'console=ttyAMA0'],
         stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout)
 
 
-@pytest.mark.parametrize('name,cpus', RUNS,
-                         ids=[f'{n}-{c}cpu' for n, c in RUNS])
-def test_guest(name, cpus):
-    done = run_guest(name, cpus)
+@pytest.mark.parametrize('name,cpus,tier', RUNS,
+                         ids=[f'{n}-{c}cpu-{t}' for n, c, t in RUNS])
+def test_guest(name, cpus, tier):
+    done = run_guest(name, cpus, tier)
     text = done.stdout.decode(errors='replace')
     assert done.returncode == 0, text + done.stderr.decode(errors='replace')
     lines = [l.strip() for l in text.splitlines()]
