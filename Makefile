@@ -42,6 +42,8 @@ soak: all
 	@SQUIB=$(BUILD)/squib /usr/bin/python3 -m pytest -q -s \
 	    -p no:cacheprovider -c tests/pytest.ini --rootdir tests \
 	    tests/api/soak.py
+	@tools/fetch-guest
+	@python3 tools/soak.py
 
 fmt:
 	@tools/setup test
@@ -69,6 +71,8 @@ help:
 	@echo "make bench          measure, beside QEMU where it is installed"
 	@echo "                    BENCH=--quick; BENCH=--help lists the others"
 	@echo "make soak           10,000 requests on 10 connections, some of them rude"
+	@echo "                    then 100 boots, never twice the same way"
+	@echo "                    BOOTS=100 SEED=N"
 	@echo "make fmt-check      check the format of the C code; make fmt mends it"
 	@echo "make guest-kernel   build a small fast-booting arm64 kernel"
 	@echo "make clean          remove what was built, keep what was fetched"
