@@ -49,6 +49,8 @@ enum {
     FR_RI = 1 << 8
 };
 
+enum { DRAIN_READS = 4 };
+
 enum { LCR_BRK = 1 << 0, LCR_FEN = 1 << 4 }; /* 3.3.7 */
 
 /* 3.3.8 */
@@ -90,6 +92,7 @@ struct pl011 {
     struct console_rx rx;
     uint8_t open;     /* the console was told that the receiver is on */
     uint8_t settling; /* it is, but has not taken input yet */
+    uint8_t draining; /* reads of FR that still show an empty FIFO */
     uint8_t line;     /* level of the interrupt line */
 
     uint16_t cr;
@@ -273,6 +276,10 @@ static uint64_t read_fr(struct pl011 *u)
 {
     unsigned fr = FR_TXFE | modem_lines(u);
 
+    if (u->draining) {
+        u->draining--;
+        return fr | FR_RXFE;
+    }
     if (u->fifo_len >= fifo_depth(u))
         fr |= FR_RXFF;
     if (u->fifo_len == 0 &&
@@ -312,12 +319,18 @@ static void write_imsc(struct pl011 *u, uint16_t value)
 }
 
 /* What is still in the FIFO has its timeout again, at once: a driver that
-   reads first and clears then misses no character. */
+   reads first and clears then misses no character. One that clears both
+   receive interrupts is starting, and will now empty the FIFO of what it takes
+   for line noise. Here it is what somebody typed ahead, so for a moment the
+   FIFO looks empty: until the driver writes something else, or, for a guest
+   that polls, a few reads long. */
 static void write_icr(struct pl011 *u, uint16_t value)
 {
     u->ris &= (uint16_t)~value;
     if (u->fifo_len > 0)
         u->ris |= INT_RT;
+    if ((value & INT_RX) && (value & INT_RT))
+        u->draining = DRAIN_READS;
 }
 
 static uint64_t read_reg(struct pl011 *u, uint64_t reg, unsigned size)
@@ -408,6 +421,8 @@ static void pl011_write(struct mmio_dev *dev, uint64_t reg, unsigned size,
         mmio_dev_missed_write(dev, reg, size, value);
         break;
     }
+    if (reg != REG_CR && reg != REG_ICR)
+        u->draining = 0;
     settle(u, reg);
     update_line(u);
 }
@@ -421,7 +436,7 @@ static void pl011_reset(struct mmio_dev *dev)
     u->ifls = 0x12;
     u->imsc = u->ris = u->ibrd = 0;
     u->fbrd = u->ilpr = u->lcr_h = u->dmacr = u->rsr = 0;
-    u->overrun = u->fifo_head = u->fifo_len = 0;
+    u->overrun = u->fifo_head = u->fifo_len = u->draining = 0;
     update_open(u);
     update_line(u);
 }

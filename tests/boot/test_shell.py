@@ -137,9 +137,10 @@ def test_a_raw_paste_of_bytes_is_not_lost(shell):
     leave(shell)
 
 
-def test_commands_may_come_from_a_pipe(start, fast_kernel):
-    vm = start(fast_kernel, stdin="pipe")
-    vm.expect(PROMPT)
+@pytest.mark.parametrize("console", ["ttyAMA0", "ttyS0"])
+def test_commands_may_come_from_a_pipe(start, kernel, console):
+    """They are there before the kernel is, and wait for it."""
+    vm = start(kernel, stdin="pipe", console=console)
     vm.type("echo $((6 * 7)) is it\npoweroff\n")
     code, err = vm.wait()
     assert (code, err) == (0, "")

@@ -419,6 +419,41 @@ static void a_stream_from_another_thread_arrives_in_order(void **state)
     assert_null(wrong);
 }
 
+/* As Linux starts: receiver on, RX and RT cleared, what FR shows thrown away,
+   interrupts enabled. Both with and without interrupts on before. */
+static void what_was_typed_ahead_survives_the_drivers_start(void **state)
+{
+    (void)state;
+    for (int early = 0; early < 2; early++) {
+        wr(LCR_H, 0x60 | FEN);
+        type(g.console, "ahead");
+        wr(CR, ON);
+        wr(IMSC, early ? RX | RT : 0);
+        wr(ICR, 0x7f0);
+        for (int n = 0; n < 64 && !(rd(FR) & RXFE); n++)
+            rd(DR);
+        wr(IMSC, RX | RT);
+        assert_true(g.level);
+        for (const char *c = "ahead"; *c; c++)
+            assert_int_equal(rd(DR), *c);
+        assert_true(rd(FR) & RXFE);
+        wr(CR, 0);
+    }
+}
+
+/* ... and a guest that only polls sees it nonetheless. */
+static void input_is_not_hidden_for_long(void **state)
+{
+    (void)state;
+    wr(CR, ON);
+    wr(ICR, 0x7ff);
+    type(g.console, "x");
+    for (int n = 0; n < 10 && rd(FR) & RXFE; n++)
+        ;
+    assert_false(rd(FR) & RXFE);
+    assert_int_equal(rd(DR), 'x');
+}
+
 static void abuse_is_survived(void **state)
 {
     (void)state;
@@ -516,6 +551,8 @@ int main(void)
         TEST(a_break_in_loopback_comes_back),
         TEST(lost_output_is_counted),
         TEST(a_stream_from_another_thread_arrives_in_order),
+        TEST(what_was_typed_ahead_survives_the_drivers_start),
+        TEST(input_is_not_hidden_for_long),
         TEST(abuse_is_survived),
         TEST(state_survives_a_snapshot),
         TEST(a_forged_snapshot_is_refused),
