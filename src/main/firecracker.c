@@ -91,7 +91,8 @@ static const struct arg table[] = {
      .help = "Print the engine's counters to standard error at the end. "
              "(squib)"},
     {"tier", true,
-     .help = "How the software CPU works: auto, jit or interp. (squib)"},
+     .help = "How the software CPU works: auto, jit, interp or lockstep, with "
+             "options (docs/soft-engine.md). (squib)"},
     {"version", false, .help = "Print the binary version number."},
 };
 

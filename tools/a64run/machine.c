@@ -126,7 +126,7 @@ static void write_vectors(struct machine *m)
     }
 }
 
-struct machine *machine_new(const char *tier, unsigned mask, struct err *e)
+struct machine *machine_new(const char *tier, struct err *e)
 {
     struct machine *m = heap_zalloc(sizeof(*m));
     struct accel_config cfg = {.vcpus = 1,
@@ -134,7 +134,6 @@ struct machine *machine_new(const char *tier, unsigned mask, struct err *e)
                                .gicr_base = 0x080a0000,
                                .msi_base = 0x05000000,
                                .tier = tier,
-                               .mask_features = mask,
                                .count_insns = true,
                                .eager = true};
 

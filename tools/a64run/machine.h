@@ -28,8 +28,8 @@ struct run_result {
     uint8_t *area[A64RUN_MAX_AREAS]; /* owned; release with run_release */
 };
 
-/* mask: features of the host not to use (enum jit_feature). NULL on failure. */
-struct machine *machine_new(const char *tier, unsigned mask, struct err *e);
+/* NULL on failure. */
+struct machine *machine_new(const char *tier, struct err *e);
 void machine_free(struct machine *m); /* takes NULL */
 
 /* Runs the request on the interpreter. A request that cannot be run is a

@@ -206,10 +206,10 @@ static int run_binary(struct machine *m)
     return r;
 }
 
-static int run_records(const char *tier, unsigned mask, bool binary)
+static int run_records(const char *tier, bool binary)
 {
     struct err e = {0};
-    struct machine *m = machine_new(tier, mask, &e);
+    struct machine *m = machine_new(tier, &e);
     int r;
 
     if (!m) {
@@ -227,36 +227,6 @@ static int run_records(const char *tier, unsigned mask, bool binary)
     return 0;
 }
 
-/* Names for --tier; the first is the default. What has a dash is the
-   translator on a host with less in its CPU. */
-static const struct tier {
-    const char *name, *tier;
-    unsigned mask; /* enum jit_feature */
-} tiers[] = {
-    {"interp", "interp", 0},
-    {"jit", "jit", 0},
-    {"jit-avx2", "jit", JIT_AVX512 | JIT_SHA},
-    {"jit-sse42", "jit", ~(unsigned)JIT_SSE42},
-};
-
-static const struct tier *find_tier(const char *name)
-{
-    for (size_t n = 0; n < (jit_is_here() ? ARRAY_LEN(tiers) : 1); n++) {
-        if (!strcmp(name, tiers[n].name))
-            return &tiers[n];
-    }
-    return NULL;
-}
-
-static int list_tiers(void)
-{
-    for (size_t n = 0; n < ARRAY_LEN(tiers); n++) {
-        if (find_tier(tiers[n].name) && puts(tiers[n].name) < 0)
-            return 1;
-    }
-    return 0;
-}
-
 static int misused(const char *what)
 {
     fprintf(stderr, "a64run: %s\n%s", what, usage);
@@ -265,7 +235,9 @@ static int misused(const char *what)
 
 int main(int argc, char **argv)
 {
-    const struct tier *tier = &tiers[0];
+    const char *tier = "interp";
+    struct tier parsed;
+    struct err e = {0};
     bool binary = false;
 
     for (int n = 1; n < argc; n += 2) {
@@ -279,10 +251,11 @@ int main(int argc, char **argv)
             return print_words(argv + n + 1);
         if (!strcmp(argv[n], "--tier")) {
             if (!strcmp(value, "list"))
-                return list_tiers();
-            tier = find_tier(value);
-            if (!tier)
-                return misused("no such tier in this build");
+                return puts(jit_is_here() ? "interp\njit\nlockstep"
+                                          : "interp") < 0;
+            if (tier_parse(&parsed, value, &e) < 0)
+                return misused(e.text);
+            tier = value;
         } else if (!strcmp(argv[n], "--format")) {
             binary = !strcmp(value, "binary");
             if (!binary && strcmp(value, "json"))
@@ -291,5 +264,5 @@ int main(int argc, char **argv)
             return misused("unknown option");
         }
     }
-    return run_records(tier->tier, tier->mask, binary);
+    return run_records(tier, binary);
 }

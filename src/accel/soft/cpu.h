@@ -14,12 +14,14 @@
 #include "accel/soft/insn.h"
 #include "accel/soft/jit/simd_const.h"
 #include "accel/soft/softfp.h"
+#include "accel/soft/tier.h"
 #include "accel/vcpu_state.h"
 #include "base/macros.h"
 #include "mem/gmem.h"
 
 struct alarm;
 struct block;
+struct dry_run;
 struct gic;
 struct host_waker;
 struct interp;
@@ -134,6 +136,7 @@ struct cpu {
     struct jit *jit;          /* owned: translated code; NULL: tier 0 only */
     bool code_changed;        /* some page's generation moved: break links */
     struct host_waker *waker; /* owned */
+    struct dry_run *dry;      /* borrowed from lockstep, or NULL: dry.h */
 
     _Atomic uint64_t
         timer_deadline_ns; /* next timer event, host_mono_ns; or never */
@@ -172,7 +175,8 @@ struct soft_vm {
     gpa_t gicd_base, gicr_base;
     uint64_t jit_bytes; /* code arena of each CPU; 0: tier 0 only */
     unsigned jit_features;
-    bool count_insns, eager;
+    bool count_insns;
+    struct tier tier;
     uint64_t cntvoff_ns; /* start of the guest's time, host_mono_ns */
 
     _Atomic uint64_t past_stats[SOFT_NUM_STATS];    /* of vCPUs since freed */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "accel/accel.h"
+#include "accel/soft/dry.h"
 #include "accel/soft/exc.h"
 #include "accel/soft/gic.h"
 #include "accel/soft/mmu_priv.h"
@@ -54,7 +55,7 @@ static bool abort_at(struct cpu *cpu, const struct insn *i, uint64_t va,
 static bool translate(struct cpu *cpu, const struct insn *i, struct part *p,
                       unsigned elem, unsigned acc)
 {
-    const struct tlb *tlb = acc & ACC_UNPRIV ? cpu->tlb_unpriv : cpu->tlb;
+    const struct tlb *tlb = dry_tlb(cpu, acc & ACC_UNPRIV);
     struct mmu_result res;
 
     const struct tlb_entry *e =
@@ -225,6 +226,10 @@ static bool device_access(struct cpu *cpu, const struct insn *i, gpa_t pa,
     struct mmio_log *m = &cpu->mmio;
     unsigned n = m->cursor;
 
+    if (unlikely(cpu->dry != NULL)) {
+        cpu->dry->abandoned = true;
+        return false;
+    }
     if (gic_access(cpu, pa, size, is_write, value))
         return true;
     if (n >= m->answered || m->log[n].addr != pa || m->log[n].size != size ||
@@ -295,6 +300,10 @@ bool mem_write_slow(struct cpu *cpu, const struct insn *i, uint64_t va,
         if (!part[n].host && !device_part(cpu, i, &part[n], p, elem, true))
             return false;
     }
+    for (unsigned n = 0; cpu->dry && n < parts; n++) {
+        if (!dry_note(cpu->dry, part[n].host, part[n].bytes))
+            return false;
+    }
     for (unsigned n = 0; n < parts; n++) {
         if (part[n].host)
             mem_copy_out(part[n].host, from + (n ? part[0].bytes : 0),
@@ -312,6 +321,9 @@ void *mem_atomic_slow(struct cpu *cpu, const struct insn *i, uint64_t va,
         return NULL;
     if (!part[0].host)
         abort_at(cpu, i, va, acc, FSC_EXCLUSIVE);
+    else if (cpu->dry && acc & ACC_WRITE &&
+             !dry_note(cpu->dry, part[0].host, bytes))
+        return NULL;
     return part[0].host;
 }
 

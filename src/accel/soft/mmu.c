@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "accel/soft/dry.h"
 #include "accel/soft/exc.h"
 #include "accel/soft/mmu_priv.h"
 #include "base/heap.h"
@@ -131,6 +132,11 @@ static struct tlb *user_tlb(struct mmu *m)
     if (!m->user)
         m->user = bank_choose(m);
     return m->user;
+}
+
+struct tlb *mmu_no_tlb(const struct cpu *cpu)
+{
+    return cpu->mmu->none;
 }
 
 void mmu_flush_all(struct cpu *cpu)
@@ -287,11 +293,13 @@ void mmu_reset(struct cpu *cpu)
    is first needed, since Linux passes through contexts it never uses. */
 static struct tlb *tlb_for(struct cpu *cpu, unsigned acc)
 {
+    struct tlb **unpriv = cpu->dry ? &cpu->dry->tlb_unpriv : &cpu->tlb_unpriv;
+
     if (cpu->el == 1 && !mmu_is_unpriv(cpu, acc))
         return cpu->mmu->kernel;
     if (cpu->el == 1)
-        cpu->tlb_unpriv = user_tlb(cpu->mmu);
-    return cpu->tlb_unpriv;
+        *unpriv = user_tlb(cpu->mmu);
+    return *unpriv;
 }
 
 static bool is_tracked(const struct mmu *m)

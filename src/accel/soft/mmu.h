@@ -104,6 +104,9 @@ void mmu_context_changed(struct cpu *cpu);
 /* A write to a watchpoint or breakpoint register, MDSCR_EL1 or OSLAR_EL1. */
 void mmu_debug_changed(struct cpu *cpu);
 
+/* One that is always empty. */
+struct tlb *mmu_no_tlb(const struct cpu *cpu);
+
 /* Every TLB of this CPU is emptied. */
 void mmu_flush_all(struct cpu *cpu);
 

@@ -72,27 +72,28 @@ static int reserve_code_gens(struct soft_vm *vm, struct err *e)
 
 /* 64 MiB of code for all: enough for a Linux boot many times over. */
 #define DEFAULT_CODE_BYTES (64 * MIB)
-#define LEAST_CODE_BYTES   (256 * KIB)
+#define LEAST_CODE_BYTES   (64 * KIB)
 
 static int choose_tier(struct soft_vm *vm, const struct accel_config *cfg,
                        struct err *e)
 {
-    bool wants_jit = cfg->tier && strcmp(cfg->tier, "jit") == 0;
-    bool wants_any = !cfg->tier || strcmp(cfg->tier, "auto") == 0;
+    struct tier *tier = &vm->tier;
     uint64_t bytes = cfg->code_bytes ? cfg->code_bytes : DEFAULT_CODE_BYTES;
+    int rc = tier_parse(tier, cfg->tier, e);
 
-    if (!wants_jit && !wants_any && strcmp(cfg->tier, "interp") != 0)
-        return err_set(e, -EINVAL,
-                       "no tier is called '%s': try auto, jit or interp",
-                       cfg->tier);
-    if (wants_jit && !jit_is_here())
-        return err_set(e, -ENOTSUP,
-                       "the translator is for x86-64 hosts: try interp");
-    if (!jit_is_here() || !(wants_jit || wants_any))
+    if (rc < 0)
+        return rc;
+    if (tier->kind == TIER_INTERP || !jit_is_here())
         return 0;
+    if (tier->kind == TIER_LOCKSTEP && cfg->vcpus != 1)
+        return err_set(e, -EINVAL, "the tier lockstep is for one vCPU");
+    if (tier->code_kib)
+        bytes = tier->code_kib * KIB;
+    tier->eager |= cfg->eager;
+    tier->mask_features |= cfg->mask_features;
     vm->jit_bytes = MAX(align_down(bytes / cfg->vcpus, host_page_bytes()),
                         LEAST_CODE_BYTES);
-    vm->jit_features = jit_host_features() & ~cfg->mask_features;
+    vm->jit_features = jit_host_features() & ~tier->mask_features;
     vm->alarm = alarm_new(vm);
     return vm->alarm ? 0 : err_set(e, -ENOMEM, "cannot start a thread");
 }
@@ -118,7 +119,6 @@ static struct accel_vm *soft_vm_new(const struct accel_config *cfg,
     vm->gicr_base = cfg->gicr_base;
     vm->cntvoff_ns = host_mono_ns();
     vm->count_insns = cfg->count_insns;
-    vm->eager = cfg->eager;
     if (reserve_code_gens(vm, e) < 0 || choose_tier(vm, cfg, e) < 0)
         goto fail;
     vm->gic = gic_new(vm);
@@ -258,7 +258,8 @@ static struct accel_vcpu *soft_vcpu_new(struct accel_vm *base, unsigned index,
         if (!cpu->jit)
             goto oom;
         jit_count_insns(cpu->jit, vm->count_insns);
-        jit_set_eager(cpu->jit, vm->eager);
+        if (jit_set_tier(cpu, &vm->tier) < 0)
+            goto oom;
     }
     cpu_reset(cpu);
     vm->cpus[index] = cpu;

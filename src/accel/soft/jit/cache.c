@@ -33,6 +33,7 @@ struct jit_cache {
     struct glue glue;
     unsigned features;
     bool count_insns;
+    uint64_t chaos;
     uint64_t start, used; /* of code.rw: behind the glue; the first free */
     uint8_t *meta;        /* owned: blocks, pages, words */
     uint64_t meta_bytes, meta_used;
@@ -112,6 +113,11 @@ uint32_t jit_cache_epoch(const struct jit_cache *cache)
 void jit_cache_count_insns(struct jit_cache *cache, bool on)
 {
     cache->count_insns = on;
+}
+
+void jit_cache_set_chaos(struct jit_cache *cache, uint64_t seed)
+{
+    cache->chaos = seed;
 }
 
 const struct jit_cache_stats *jit_cache_stats(const struct jit_cache *cache)
@@ -216,6 +222,19 @@ struct jblock *jit_cache_find(struct jit_cache *cache, gpa_t pa, uint32_t mode,
     return NULL;
 }
 
+bool jit_cache_verify(struct jit_cache *cache, struct jblock *b,
+                      const uint8_t *host, unsigned *at)
+{
+    for (unsigned n = 0; n < b->count; n++) {
+        if (memcmp(&b->words[n], host + 4 * n, sizeof(b->words[n])) == 0)
+            continue;
+        *at = n;
+        forget(cache, b);
+        return false;
+    }
+    return true;
+}
+
 static struct jblock *keep_block(struct jit_cache *cache,
                                  const struct block *src, uint32_t gen)
 {
@@ -274,12 +293,14 @@ struct jblock *jit_cache_add(struct jit_cache *cache, const struct block *src,
     t->start = (uint32_t)(src->pa & 4095);
     t->flags_live = t->ended = false;
     t->count_insns = cache->count_insns;
+    t->chaos = cache->chaos;
     t->num_exits = t->num_bails = 0;
     t->first_exit = cache->num_exits;
     translate_block(t);
     check(t->c.p <= cache->code.rw + cache->used + translate_room(src->count));
     b = keep_block(cache, src, gen);
     b->entry = t->entry;
+    b->bytes = (uint32_t)(t->c.p - t->entry);
     keep_exits(cache, t, b);
     cache->stats.blocks++;
     cache->stats.insns += src->count;
@@ -298,6 +319,8 @@ void jit_cache_link(struct jit_cache *cache, uint32_t number, struct jblock *b,
 {
     struct jexit *x = &cache->exits[number];
 
+    if (cache->chaos && mix(cache->chaos ^ number) >> 63)
+        return; /* always or never */
     if (x->slot && x->owner->mode == b->mode) {
         *x->slot =
             (struct tr_slot){.tag = tag, .host = jit_cache_host(cache, b)};

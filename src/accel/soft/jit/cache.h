@@ -28,7 +28,8 @@ struct jblock {
     uint32_t mode;
     uint32_t gen; /* of the page when the words were last compared */
     uint32_t count;
-    uint32_t incoming;     /* number + 1 of the first exit linked here */
+    uint32_t incoming; /* number + 1 of the first exit linked here */
+    uint32_t bytes;
     uint8_t *entry;        /* in the writable view */
     const uint32_t *words; /* count of them, as translated */
 };
@@ -60,6 +61,11 @@ int64_t jit_cache_exit_target(const struct jit_cache *cache, uint32_t number);
 /* Some page's generation moved: breaks the links that may be stale. */
 void jit_cache_check(struct jit_cache *cache, const struct soft_vm *vm);
 
+/* Compares b with memory although nothing says that it changed. False: its word
+ *at is another one now, and b is forgotten. */
+bool jit_cache_verify(struct jit_cache *cache, struct jblock *b,
+                      const uint8_t *host, unsigned *at);
+
 /* Enters translated code. */
 uint32_t jit_cache_enter(const struct jit_cache *cache, struct cpu *cpu,
                          const struct jblock *b);
@@ -70,6 +76,9 @@ const uint8_t *jit_cache_host(const struct jit_cache *cache,
 
 /* Every block counts the instructions it has (cpu->insns). */
 void jit_cache_count_insns(struct jit_cache *cache, bool on);
+
+/* Refuses emitters and half of the links from now on. */
+void jit_cache_set_chaos(struct jit_cache *cache, uint64_t seed);
 
 struct jit_cache_stats {
     uint64_t blocks, insns, bytes, links, far_links, unlinks, flushes,

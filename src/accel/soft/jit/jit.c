@@ -8,10 +8,13 @@
 #include "accel/soft/jit/jit.h"
 
 #include <cpuid.h>
+#include <errno.h>
+#include <sched.h>
 
 #include "accel/soft/fpsr.h"
 #include "accel/soft/interp.h"
 #include "accel/soft/jit/cache.h"
+#include "accel/soft/jit/debug.h"
 #include "accel/soft/jit/simd_const.h"
 #include "accel/soft/jit/translate.h"
 #include "accel/soft/mmu.h"
@@ -31,6 +34,10 @@ struct jit {
     uint64_t link_pc;        /* where the exit that wants a link leads to */
     uint64_t entries;        /* into translated code */
     uint64_t cold;           /* blocks run by tier 0 */
+    struct tier tier;
+    uint64_t dice;             /* of chaos */
+    FILE *perf_map;            /* owned, or NULL */
+    struct lockstep *lockstep; /* owned, or NULL */
 };
 
 static bool os_saves_ymm(void)
@@ -105,6 +112,9 @@ void jit_free(struct jit *jit)
 {
     if (!jit)
         return;
+    if (jit->perf_map)
+        fclose(jit->perf_map);
+    lockstep_free(jit->lockstep);
     jit_cache_free(jit->cache);
     heap_free(jit);
 }
@@ -114,20 +124,31 @@ void jit_count_insns(struct jit *jit, bool on)
     jit_cache_count_insns(jit->cache, on);
 }
 
-void jit_set_eager(struct jit *jit, bool on)
+int jit_set_tier(struct cpu *cpu, const struct tier *tier)
 {
-    jit->runs_in_tier_0 = on ? 0 : RUNS_IN_TIER_0;
-}
+    struct jit *jit = cpu->jit;
 
-void jit_flush(struct jit *jit)
-{
-    jit_cache_flush(jit->cache);
+    jit->tier = *tier;
+    jit->dice = tier->chaos;
+    jit->runs_in_tier_0 = tier->eager || tier->paranoid ? 0 : RUNS_IN_TIER_0;
+    jit_cache_set_chaos(jit->cache, tier->chaos);
+    if (tier->perf_map && !jit->perf_map)
+        jit->perf_map = perf_map_open();
+    if (tier->kind == TIER_LOCKSTEP && !jit->lockstep)
+        jit->lockstep = lockstep_new(cpu, jit->cache);
+    return tier->kind == TIER_LOCKSTEP && !jit->lockstep ? -ENOMEM : 0;
 }
 
 static void forget_jumps(struct jit *jit)
 {
     memset(jit->jumps, 0, sizeof(jit->jumps));
     jit->epoch = jit_cache_epoch(jit->cache);
+}
+
+void jit_flush(struct jit *jit)
+{
+    jit_cache_flush(jit->cache);
+    forget_jumps(jit);
 }
 
 /* NULL: tier 0 has run something, or an abort was taken. */
@@ -158,7 +179,10 @@ static struct jblock *find_slow(struct cpu *cpu, struct jit_jump *j)
             interp_run_block(cpu, cold);
             return NULL;
         }
+        perf_map_add(jit->perf_map, jit->cache, b, cpu->pc);
     }
+    if (jit->tier.paranoid)
+        return debug_verify(cpu, jit->cache, b, host) ? b : NULL;
     *j = (struct jit_jump){.pc = cpu->pc,
                            .tag = cpu->tlb->tag,
                            .mode = cpu->mode,
@@ -195,7 +219,8 @@ static uint32_t run_translated(struct cpu *cpu, uint32_t exit)
         b = find_slow(cpu, j);
     if (!b)
         return NO_EXIT;
-    if (exit != NO_EXIT && epoch == jit->epoch && cpu->pc == jit->link_pc)
+    if (exit != NO_EXIT && epoch == jit->epoch && cpu->pc == jit->link_pc &&
+        !jit->tier.paranoid)
         jit_cache_link(jit->cache, exit - 1, b, cpu->tlb->tag);
     cpu->page_base = cpu->pc & ~4095ull;
     jit->entries++;
@@ -205,6 +230,23 @@ static uint32_t run_translated(struct cpu *cpu, uint32_t exit)
             cpu->page_base +
             (uint64_t)jit_cache_exit_target(jit->cache, next - 1);
     return next;
+}
+
+/* Now and then another thread's turn, and now and then all is forgotten. */
+static bool chaos_flushed(struct jit *jit)
+{
+    unsigned throw;
+
+    jit->dice ^= jit->dice << 13;
+    jit->dice ^= jit->dice >> 7;
+    jit->dice ^= jit->dice << 17;
+    throw = jit->dice >> 32 & 0xfff;
+    if (throw < 64)
+        sched_yield();
+    if (throw < 64 || throw >= 68)
+        return false;
+    jit_flush(jit);
+    return true;
 }
 
 static void run_until_wanted(struct cpu *cpu)
@@ -227,6 +269,8 @@ static void run_until_wanted(struct cpu *cpu)
             exit = NO_EXIT;
             continue;
         }
+        if (cpu->jit->tier.chaos && chaos_flushed(cpu->jit))
+            exit = NO_EXIT;
         exit = run_translated(cpu, exit);
     }
 }
@@ -238,7 +282,10 @@ void jit_run(struct cpu *cpu, uint64_t max_insns)
         return;
     }
     fpsr_enter();
-    run_until_wanted(cpu);
+    if (cpu->jit->lockstep)
+        lockstep_run(cpu->jit->lockstep);
+    else
+        run_until_wanted(cpu);
     fpsr_gather(cpu);
 }
 

@@ -46,8 +46,8 @@ void jit_flush(struct jit *jit);
 /* Blocks translated from now on count their instructions in cpu->insns. */
 void jit_count_insns(struct jit *jit, bool on);
 
-/* Code that runs for the first time is translated, too: for tests. */
-void jit_set_eager(struct jit *jit, bool on);
+/* The options that a tier was chosen with. */
+int jit_set_tier(struct cpu *cpu, const struct tier *tier);
 
 /* How often tier 0 executed an op for translated code. */
 uint64_t jit_fallbacks(const struct jit *jit, unsigned op);

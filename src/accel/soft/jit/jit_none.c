@@ -46,10 +46,11 @@ void jit_count_insns(struct jit *jit, bool on)
     (void)on;
 }
 
-void jit_set_eager(struct jit *jit, bool on)
+int jit_set_tier(struct cpu *cpu, const struct tier *tier)
 {
-    (void)jit;
-    (void)on;
+    (void)cpu;
+    (void)tier;
+    return 0;
 }
 
 uint64_t jit_fallbacks(const struct jit *jit, unsigned op)

@@ -109,7 +109,8 @@ struct tr {
     uint8_t *entry; /* where the block's code begins */
     bool flags_live, flags_kept;
     bool count_insns;
-    bool ended; /* the last emitter left the block for good */
+    uint64_t chaos; /* refuses one emitter in eight, by this seed */
+    bool ended;     /* the last emitter left the block for good */
     struct tr_exit exits[TR_MAX_EXITS];
     unsigned num_exits;
     uint32_t first_exit; /* number of exits[0] */

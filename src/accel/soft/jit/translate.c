@@ -125,6 +125,17 @@ static void emit_fallback(struct tr *t, struct wants *w)
     }
 }
 
+/* The same in each translation of a place, so that a failure comes again. */
+static bool is_refused(const struct tr *t, const struct insn *i)
+{
+    uint64_t place = t->src->pa + 4 * t->idx;
+
+    return t->chaos && ((t->chaos ^ place ^ (uint64_t)i->word << 32) *
+                        0x9e3779b97f4a7c15ull) >>
+                               61 ==
+                           0;
+}
+
 static void emit_insn(struct tr *t, struct wants *w)
 {
     const struct insn *i = &t->src->insn[t->idx];
@@ -132,7 +143,7 @@ static void emit_insn(struct tr *t, struct wants *w)
     jit_emit_fn *emit = emitters[i->op];
 
     t->flags_kept = false;
-    if (!emit || !emit(t, i))
+    if (!emit || is_refused(t, i) || !emit(t, i))
         emit_fallback(t, w);
     if (!t->flags_kept)
         t->flags_live = false;

@@ -1,0 +1,511 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Tier 1 from outside: links, changed code, a full arena, and the options of a
+   tier. The MMU is off and the I-cache on, so that code is translated and every
+   load and store bails. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "accel/accel.h"
+#include "accel/soft/cpu.h"
+#include "accel/soft/decode.h"
+#include "accel/soft/jit/jit.h"
+#include "accel/soft/soft.h"
+
+#define RAM       0x40000000ull
+#define RAM_BYTES (4ull << 20)
+#define CODE      (RAM + 0x10000)
+#define SCTLR     (0x30d00980u | 1u << 12) /* reset, and the I-cache on */
+
+#define ADD_X0_1   0x91000400u /* add x0, x0, #1 */
+#define SUB_X1_1   0xd1000421u /* sub x1, x1, #1 */
+#define CBNZ_X1    0xb5000001u /* cbnz x1, . + 0 */
+#define LDR_X0_X3  0xf9400060u /* ldr x0, [x3] */
+#define STR_W2_X3  0xb9000062u /* str w2, [x3] */
+#define DC_CVAU_X3 0xd50b7b23u
+#define IC_IVAU_X3 0xd50b7523u
+#define DSB        0xd5033f9fu
+#define ISB        0xd5033fdfu
+#define NOP        0xd503201fu
+#define RET        0xd65f03c0u
+#define HVC        0xd4000002u
+
+struct rig {
+    struct gmem ram;
+    struct accel_vm *vm;
+    struct accel_vcpu *vcpu;
+    struct cpu *cpu;
+    struct vcpu_exit exit;
+};
+
+static uint32_t movz_x0(unsigned value)
+{
+    return 0xd2800000 | value << 5;
+}
+
+static uint32_t b(int32_t bytes)
+{
+    return 0x14000000 | ((uint32_t)(bytes / 4) & 0x3ffffff);
+}
+
+static uint32_t bl(int32_t bytes)
+{
+    return b(bytes) | 0x80000000;
+}
+
+static uint32_t cbnz_x1(int32_t bytes)
+{
+    return CBNZ_X1 | ((uint32_t)(bytes / 4) & 0x7ffff) << 5;
+}
+
+static struct rig *rig_new(const char *tier)
+{
+    struct rig *r = calloc(1, sizeof(*r));
+    struct accel_config cfg = {.vcpus = 1,
+                               .gicd_base = 0x08000000,
+                               .gicr_base = 0x080a0000,
+                               .ram = &r->ram,
+                               .tier = tier};
+
+    gmem_init(&r->ram);
+    assert_int_equal(gmem_add(&r->ram, RAM, RAM_BYTES, NULL), 0);
+    r->vm = soft_ops.vm_new(&cfg, NULL);
+    assert_non_null(r->vm);
+    r->vcpu = soft_ops.vcpu_new(r->vm, 0, NULL);
+    assert_non_null(r->vcpu);
+    r->cpu = (struct cpu *)(void *)r->vcpu;
+    return r;
+}
+
+static void rig_free(struct rig *r)
+{
+    soft_ops.vcpu_free(r->vcpu);
+    soft_ops.vm_free(r->vm);
+    gmem_release(&r->ram);
+    free(r);
+}
+
+static void put(struct rig *r, gpa_t pa, uint32_t word)
+{
+    memcpy(gmem_at(&r->ram, pa, 4), &word, 4);
+}
+
+static void put_all(struct rig *r, gpa_t pa, const uint32_t *words, size_t n)
+{
+    for (size_t k = 0; k < n; k++)
+        put(r, pa + 4 * k, words[k]);
+}
+
+/* To the next HVC, or whatever comes first. x1 and x3 as given. */
+static enum exit_kind run_at(struct rig *r, uint64_t pc, uint64_t x1,
+                             uint64_t x3)
+{
+    struct vcpu_state state;
+
+    soft_ops.vcpu_reset(r->vcpu, pc, 0);
+    soft_ops.vcpu_get(r->vcpu, &state);
+    state.sys[SYS_SCTLR_EL1] = SCTLR;
+    state.x[1] = x1;
+    state.x[2] = movz_x0(2);
+    state.x[3] = x3;
+    assert_int_equal(soft_ops.vcpu_set(r->vcpu, &state), 0);
+    memset(&r->exit, 0, sizeof(r->exit));
+    soft_ops.vcpu_run(r->vcpu, &r->exit);
+    return r->exit.kind;
+}
+
+static uint64_t stat_of(struct rig *r, const char *name)
+{
+    const char *found;
+    uint64_t value;
+
+    for (unsigned n = 0; (found = soft_ops.stat(r->vm, n, &value)); n++) {
+        if (strcmp(found, name) == 0)
+            return value;
+    }
+    fail_msg("there is no counter %s", name);
+    return 0;
+}
+
+static const uint32_t loop[] = {ADD_X0_1, SUB_X1_1, 0xb5ffffc1, HVC};
+
+static void test_a_loop_runs_on_its_own_link(void **state)
+{
+    struct rig *r = rig_new("jit");
+
+    (void)state;
+    assert_int_equal(loop[2], cbnz_x1(-8));
+    put_all(r, CODE, loop, 4);
+    assert_int_equal(run_at(r, CODE, 100000, 0), EXIT_SMCCC);
+    assert_int_equal(r->cpu->x[0], 100000);
+    assert_true(stat_of(r, "jit_links") >= 1);
+    assert_true(stat_of(r, "jit_entries") < 10);
+    rig_free(r);
+}
+
+/* Enough rounds for both blocks to be translated and linked. */
+static struct rig *linked_rig(void)
+{
+    struct rig *r = rig_new("jit");
+    const uint32_t code[] = {NOP, b(0x3c)};
+
+    put_all(r, CODE, code, 2);
+    put(r, CODE + 0x40, movz_x0(1));
+    put(r, CODE + 0x44, HVC);
+    for (unsigned n = 0; n < 6; n++) {
+        assert_int_equal(run_at(r, CODE, 0, 0), EXIT_SMCCC);
+        assert_int_equal(r->cpu->x[0], 1);
+    }
+    assert_true(stat_of(r, "jit_links") >= 1);
+    return r;
+}
+
+static void test_changed_code_is_unlinked_and_made_anew(void **state)
+{
+    struct rig *r = linked_rig();
+
+    (void)state;
+    put(r, CODE + 0x40, movz_x0(2));
+    soft_ops.ram_written(r->vm, CODE + 0x40, 4);
+    for (unsigned n = 0; n < 6; n++) {
+        assert_int_equal(run_at(r, CODE, 0, 0), EXIT_SMCCC);
+        assert_int_equal(r->cpu->x[0], 2);
+    }
+    assert_true(stat_of(r, "jit_unlinks") >= 1);
+    assert_int_equal(stat_of(r, "jit_stale"), 1);
+    rig_free(r);
+}
+
+static void test_code_that_is_the_same_is_used_again(void **state)
+{
+    struct rig *r = linked_rig();
+    uint64_t blocks = stat_of(r, "jit_blocks");
+
+    (void)state;
+    soft_ops.ram_written(r->vm, CODE, 4096);
+    assert_int_equal(run_at(r, CODE, 0, 0), EXIT_SMCCC);
+    assert_int_equal(r->cpu->x[0], 1);
+    assert_int_equal(stat_of(r, "jit_blocks"), blocks);
+    assert_int_equal(stat_of(r, "jit_revalidated"), 2);
+    assert_int_equal(stat_of(r, "jit_stale"), 0);
+    rig_free(r);
+}
+
+static void test_jit_flush_forgets_jumps_and_links(void **state)
+{
+    struct rig *r = linked_rig();
+    uint64_t blocks = stat_of(r, "jit_blocks");
+
+    (void)state;
+    jit_flush(r->cpu->jit);
+    for (unsigned n = 0; n < 4; n++)
+        assert_int_equal(run_at(r, CODE, 0, 0), EXIT_SMCCC);
+    assert_int_equal(r->cpu->x[0], 1);
+    assert_int_equal(stat_of(r, "jit_blocks"), blocks + 2);
+    rig_free(r);
+}
+
+/* 4000 blocks in a circle, some of them over page borders: no arena of 64 KiB
+   holds them. */
+static void test_circle(const char *tier, bool flushes)
+{
+    enum { BLOCKS = 4000, ROUNDS = 5 };
+    struct rig *r = rig_new(tier);
+    gpa_t end = CODE + 8 * BLOCKS;
+
+    for (unsigned n = 0; n < BLOCKS; n++) {
+        put(r, CODE + 8 * n, ADD_X0_1);
+        put(r, CODE + 8 * n + 4, b(4));
+    }
+    put(r, end, SUB_X1_1);
+    put(r, end + 4, cbnz_x1(-8 * BLOCKS - 4));
+    put(r, end + 8, HVC);
+    assert_int_equal(run_at(r, CODE, ROUNDS, 0), EXIT_SMCCC);
+    assert_int_equal(r->cpu->x[0], BLOCKS * ROUNDS);
+    assert_int_equal(stat_of(r, "jit_flushes") > 0, flushes);
+    rig_free(r);
+}
+
+static void test_a_full_arena_is_emptied_while_it_runs(void **state)
+{
+    (void)state;
+    test_circle("jit,code-kib=64", true);
+    test_circle("jit,eager,code-kib=64", true);
+    test_circle("jit,eager", false);
+}
+
+static void test_chaos_changes_nothing_but_the_way(void **state)
+{
+    char tier[64];
+
+    (void)state;
+    for (unsigned seed = 1; seed <= 20; seed++) {
+        snprintf(tier, sizeof(tier), "jit,eager,chaos=%u", seed);
+        test_circle(tier, true);
+    }
+}
+
+static void test_chaos_refuses_emitters(void **state)
+{
+    struct rig *r = rig_new("jit,eager,chaos=3");
+
+    (void)state;
+    for (unsigned n = 0; n < 512; n++)
+        put(r, CODE + 4 * n, ADD_X0_1);
+    put(r, CODE + 4 * 512, HVC);
+    assert_int_equal(run_at(r, CODE, 0, 0), EXIT_SMCCC);
+    assert_int_equal(r->cpu->x[0], 512);
+    assert_in_range(stat_of(r, "ADD_imm_x"), 32, 128);
+    rig_free(r);
+}
+
+/* Calls a function, writes its first word anew, calls it again. */
+static void put_patcher(struct rig *r, uint32_t old, bool keeps_the_rule)
+{
+    const uint32_t care[] = {DC_CVAU_X3, DSB, IC_IVAU_X3, DSB, ISB};
+    const uint32_t code[] = {bl(0x40), STR_W2_X3, NOP,      NOP, NOP,
+                             NOP,      NOP,       bl(0x24), HVC};
+
+    put_all(r, CODE, code, 9);
+    if (keeps_the_rule)
+        put_all(r, CODE + 8, care, 5);
+    put(r, CODE + 0x40, old);
+    put(r, CODE + 0x44, RET);
+}
+
+static void test_paranoia_finds_a_guest_that_breaks_the_rule(void **state)
+{
+    struct rig *r = rig_new("jit,paranoid");
+
+    (void)state;
+    put_patcher(r, movz_x0(1), false);
+    assert_int_equal(run_at(r, CODE, 0, CODE + 0x40), EXIT_ERROR);
+    assert_non_null(strstr(r->exit.error.text, "0x40010040"));
+    assert_non_null(strstr(r->exit.error.text, "d2800020 became d2800040"));
+    rig_free(r);
+}
+
+static void test_paranoia_lets_a_careful_guest_run(void **state)
+{
+    struct rig *r = rig_new("jit,paranoid");
+
+    (void)state;
+    put_patcher(r, movz_x0(1), true);
+    for (unsigned n = 0; n < 5; n++) {
+        put(r, CODE + 0x40, movz_x0(1));
+        soft_ops.ram_written(r->vm, CODE + 0x40, 4);
+        assert_int_equal(run_at(r, CODE, 0, CODE + 0x40), EXIT_SMCCC);
+        assert_int_equal(r->cpu->x[0], 2);
+    }
+    rig_free(r);
+}
+
+/* NOP and B may replace each other at any time: Arm ARM B2.2.5. */
+static void test_paranoia_knows_what_may_be_patched(void **state)
+{
+    struct rig *r = rig_new("jit,paranoid");
+    struct vcpu_state s;
+
+    (void)state;
+    put_patcher(r, NOP, false);
+    put(r, CODE + 0x48, movz_x0(7));
+    put(r, CODE + 0x4c, RET);
+    soft_ops.vcpu_reset(r->vcpu, CODE, 0);
+    soft_ops.vcpu_get(r->vcpu, &s);
+    s.sys[SYS_SCTLR_EL1] = SCTLR;
+    s.x[2] = b(8);
+    s.x[3] = CODE + 0x40;
+    soft_ops.vcpu_set(r->vcpu, &s);
+    soft_ops.vcpu_run(r->vcpu, &r->exit);
+    assert_int_equal(r->exit.kind, EXIT_SMCCC);
+    assert_int_equal(r->cpu->x[0], 7);
+    rig_free(r);
+}
+
+static void test_lockstep_agrees_with_itself(void **state)
+{
+    struct rig *r = rig_new("lockstep");
+
+    (void)state;
+    put_all(r, CODE, loop, 4);
+    assert_int_equal(run_at(r, CODE, 1000, 0), EXIT_SMCCC);
+    assert_int_equal(r->cpu->x[0], 1000);
+    put_patcher(r, movz_x0(1), true);
+    soft_ops.ram_written(r->vm, CODE, 4096);
+    assert_int_equal(run_at(r, CODE, 0, CODE + 0x40), EXIT_SMCCC);
+    assert_int_equal(r->cpu->x[0], 2);
+    rig_free(r);
+}
+
+static const struct insn *wrong_load(struct cpu *cpu, const struct insn *i)
+{
+    cpu->x[i->rd] = 42;
+    return NEXT;
+}
+
+/* Tier 1 finds executors by this table and tier 0 does not. */
+static void test_lockstep_names_the_instruction_that_differs(void **state)
+{
+    static exec_fn *table[NUM_A64_OPS + 2];
+    struct rig *r = rig_new("lockstep");
+    const uint32_t code[] = {ADD_X0_1, NOP, LDR_X0_X3, ADD_X0_1, HVC};
+
+    (void)state;
+    memcpy(table, r->cpu->fn_table, sizeof(table));
+    table[OP_LDRX_imm] = wrong_load;
+    r->cpu->fn_table = table;
+    put_all(r, CODE, code, 5);
+    assert_int_equal(run_at(r, CODE, 0, CODE + 0x800), EXIT_ERROR);
+    assert_non_null(strstr(r->exit.error.text, "x0 is 0 in tier 0, 0x2a in"));
+    assert_non_null(strstr(r->exit.error.text, "LDRX_imm"));
+    assert_non_null(strstr(r->exit.error.text, "at 0x40010008, instruction 2"));
+    rig_free(r);
+}
+
+static const struct insn *wrong_store(struct cpu *cpu, const struct insn *i)
+{
+    (void)cpu;
+    return NEXT;
+}
+
+static void test_lockstep_compares_memory(void **state)
+{
+    static exec_fn *table[NUM_A64_OPS + 2];
+    struct rig *r = rig_new("lockstep");
+    const uint32_t code[] = {STR_W2_X3, HVC};
+
+    (void)state;
+    memcpy(table, r->cpu->fn_table, sizeof(table));
+    table[OP_STRW_imm] = wrong_store;
+    r->cpu->fn_table = table;
+    put_all(r, CODE, code, 2);
+    assert_int_equal(run_at(r, CODE, 0, CODE + 0x800), EXIT_ERROR);
+    assert_non_null(strstr(r->exit.error.text, "memory byte 0 is 0x40 in"));
+    rig_free(r);
+}
+
+static void test_the_perf_map_has_a_line_for_each_block(void **state)
+{
+    struct rig *r;
+    char path[64], line[256];
+    unsigned lines = 0, found = 0;
+    FILE *map;
+
+    (void)state;
+    snprintf(path, sizeof(path), "/tmp/perf-%ld.map", (long)getpid());
+    unlink(path);
+    r = rig_new("jit,eager,perf-map");
+    put_all(r, CODE, loop, 4);
+    assert_int_equal(run_at(r, CODE, 10, 0), EXIT_SMCCC);
+    map = fopen(path, "r");
+    assert_non_null(map);
+    while (fgets(line, sizeof(line), map)) {
+        unsigned long host, bytes;
+        char name[128];
+
+        assert_int_equal(sscanf(line, "%lx %lx %127s", &host, &bytes, name), 3);
+        assert_true(host && bytes);
+        found += !strcmp(name, "guest_40010000_pa_40010000_el1");
+        lines++;
+    }
+    assert_int_equal(lines, stat_of(r, "jit_blocks"));
+    assert_int_equal(found, 1);
+    fclose(map);
+    unlink(path);
+    rig_free(r);
+}
+
+static void test_masked_features_stay_unused(void **state)
+{
+    struct rig *r = rig_new("jit,mask=avx2+aes");
+    unsigned left = r->cpu->vm->jit_features;
+
+    (void)state;
+    assert_int_equal(left & (JIT_AVX2 | JIT_FMA | JIT_AVX512 | JIT_AES), 0);
+    assert_int_equal(left, jit_host_features() & left);
+    rig_free(r);
+    r = rig_new("jit,mask=all");
+    assert_int_equal(r->cpu->vm->jit_features, 0);
+    rig_free(r);
+}
+
+static void test_tiers_that_mean_nothing_are_refused(void **state)
+{
+    static const char *const bad[] = {"",
+                                      "x",
+                                      "jit,",
+                                      "jit,x",
+                                      "jit,mask=x",
+                                      "jit,chaos",
+                                      "jit,chaos=",
+                                      "jit,chaos=0",
+                                      "jit,eager=",
+                                      "interp,eager",
+                                      "JIT",
+                                      "jit,mask=",
+                                      "jit,code-kib=99999999999999999999"};
+    struct tier tier;
+    struct err e;
+
+    (void)state;
+    for (size_t n = 0; n < ARRAY_LEN(bad); n++) {
+        e = (struct err){0};
+        if (tier_parse(&tier, bad[n], &e) == 0 || !e.text[0])
+            fail_msg("'%s' is taken", bad[n]);
+    }
+    assert_int_equal(tier_parse(&tier, "jit,chaos=9,mask=fma+sha,paranoid", &e),
+                     0);
+    assert_int_equal(tier.kind, TIER_JIT);
+    assert_int_equal(tier.chaos, 9);
+    assert_int_equal(tier.mask_features, JIT_FMA | JIT_SHA);
+    assert_true(tier.paranoid && !tier.eager);
+    assert_int_equal(tier_parse(&tier, NULL, &e), 0);
+    assert_int_equal(tier.kind, TIER_AUTO);
+}
+
+static void test_lockstep_is_for_one_cpu(void **state)
+{
+    struct gmem ram;
+    struct accel_config cfg = {.vcpus = 2, .ram = &ram, .tier = "lockstep"};
+    struct err e = {0};
+
+    (void)state;
+    gmem_init(&ram);
+    assert_int_equal(gmem_add(&ram, RAM, RAM_BYTES, NULL), 0);
+    assert_null(soft_ops.vm_new(&cfg, &e));
+    assert_non_null(strstr(e.text, "one vCPU"));
+    gmem_release(&ram);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_loop_runs_on_its_own_link),
+        cmocka_unit_test(test_changed_code_is_unlinked_and_made_anew),
+        cmocka_unit_test(test_code_that_is_the_same_is_used_again),
+        cmocka_unit_test(test_jit_flush_forgets_jumps_and_links),
+        cmocka_unit_test(test_a_full_arena_is_emptied_while_it_runs),
+        cmocka_unit_test(test_chaos_changes_nothing_but_the_way),
+        cmocka_unit_test(test_chaos_refuses_emitters),
+        cmocka_unit_test(test_paranoia_finds_a_guest_that_breaks_the_rule),
+        cmocka_unit_test(test_paranoia_lets_a_careful_guest_run),
+        cmocka_unit_test(test_paranoia_knows_what_may_be_patched),
+        cmocka_unit_test(test_lockstep_agrees_with_itself),
+        cmocka_unit_test(test_lockstep_names_the_instruction_that_differs),
+        cmocka_unit_test(test_lockstep_compares_memory),
+        cmocka_unit_test(test_the_perf_map_has_a_line_for_each_block),
+        cmocka_unit_test(test_masked_features_stay_unused),
+        cmocka_unit_test(test_tiers_that_mean_nothing_are_refused),
+        cmocka_unit_test(test_lockstep_is_for_one_cpu),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
