@@ -66,6 +66,12 @@ def test_early_output_comes_from_the_same_uart(boot, fast_kernel):
     assert "earlycon: pl11 at MMIO32 0x000000000e0a0000" in text
 
 
+@pytest.mark.parametrize("option", ["--tier=interp", "--tier=jit", "--code-mib=1"])
+def test_both_tiers_and_a_small_code_cache(boot, kernel, option):
+    text = boot(kernel, "squib.test", cpus=2, args=[option])
+    assert facts(text)[0] == 2
+
+
 # ---- the kernel's file ----
 
 
