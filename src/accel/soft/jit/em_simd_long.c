@@ -176,6 +176,64 @@ static bool mul_double(struct tr *t, const struct insn *i, simd_kern *k,
     return true;
 }
 
+/* One element, of zeroes above. */
+static bool mul_double_scalar(struct tr *t, const struct insn *i, simd_kern *k,
+                              bool by_element)
+{
+    unsigned size = SIMD_SIZE(i);
+
+    if (!simd_ok(t))
+        return false;
+    v_lowest(t, size, X1, i->rn);
+    if (by_element)
+        element(t, i, X2);
+    else
+        t_vload(t, X2, i->rm);
+    products(t, true, size, 0, X1, X2);
+    double_products(t, size + 1);
+    if (k) {
+        v_mov(t, X2, X0);
+        v_lowest(t, size + 1, X1, i->rd);
+        k(t, size + 1, X3, X1, X2);
+    }
+    v_put(t, i, 0);
+    t->flags_kept = false;
+    return true;
+}
+
+static bool same_se(struct tr *t, const struct insn *i, simd_kern *k)
+{
+    if (!simd_ok(t))
+        return false;
+    v_lowest(t, SIMD_SIZE(i), X1, i->rn);
+    element(t, i, X2);
+    k(t, SIMD_SIZE(i), X3, X1, X2);
+    v_put(t, i, 0);
+    t->flags_kept = false;
+    return true;
+}
+
+#define SAME_SE(NAME, k)                                             \
+    static bool emit_##NAME##_se(struct tr *t, const struct insn *i) \
+    {                                                                \
+        return same_se(t, i, k);                                     \
+    }
+SAME_SE(SQDMULH, k_sqdmulh)
+SAME_SE(SQRDMULH, k_sqrdmulh)
+
+#define MUL_DOUBLE_S(NAME, k)                                        \
+    static bool emit_##NAME##_s(struct tr *t, const struct insn *i)  \
+    {                                                                \
+        return mul_double_scalar(t, i, k, false);                    \
+    }                                                                \
+    static bool emit_##NAME##_se(struct tr *t, const struct insn *i) \
+    {                                                                \
+        return mul_double_scalar(t, i, k, true);                     \
+    }
+MUL_DOUBLE_S(SQDMULL, NULL)
+MUL_DOUBLE_S(SQDMLAL, k_sqadd)
+MUL_DOUBLE_S(SQDMLSL, k_sqsub)
+
 #define MUL_DOUBLE(NAME, k)                                         \
     static bool emit_##NAME##_v(struct tr *t, const struct insn *i) \
     {                                                               \
@@ -228,13 +286,22 @@ SAME_E(UDOT, udot, KERN_ACC)
     {                                  \
         OP_##NAME##_e, emit_##NAME##_e \
     }
+#define S(NAME)                        \
+    {                                  \
+        OP_##NAME##_s, emit_##NAME##_s \
+    }
+#define SE(NAME)                         \
+    {                                    \
+        OP_##NAME##_se, emit_##NAME##_se \
+    }
 #define VE(NAME) V(NAME), E(NAME)
 // clang-format off
 const struct jit_emitter jit_simd_long_emitters[] = {
     V(SADDL), V(UADDL), V(SADDW), V(UADDW), V(SSUBL), V(USUBL), V(SSUBW),
     V(USUBW), V(SABDL), V(UABDL), V(SABAL), V(UABAL),
     VE(SMULL), VE(UMULL), VE(SMLAL), VE(UMLAL), VE(SMLSL), VE(UMLSL),
-    VE(SQDMULL), VE(SQDMLAL), VE(SQDMLSL),
+    VE(SQDMULL), VE(SQDMLAL), VE(SQDMLSL), SE(SQDMULH), SE(SQRDMULH),
+    S(SQDMULL), S(SQDMLAL), S(SQDMLSL), SE(SQDMULL), SE(SQDMLAL), SE(SQDMLSL),
     E(MUL), E(MLA), E(MLS), E(SQDMULH), E(SQRDMULH), E(SDOT), E(UDOT),
     {0, NULL},
 };

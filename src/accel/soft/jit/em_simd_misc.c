@@ -163,14 +163,8 @@ MISC_V(CLZ, clz, SIMD_SIZE(i))
 MISC_V(CLS, cls, SIMD_SIZE(i))
 
 /* Saturating: 0 - n, and (n ^ sign) - sign. */
-static bool negate_sat(struct tr *t, const struct insn *i, bool abs)
+static void negate_sat(struct tr *t, unsigned size, bool abs, unsigned n)
 {
-    unsigned size = SIMD_SIZE(i), q = SIMD_Q(i);
-    unsigned n;
-
-    if (!simd_ok(t))
-        return false;
-    n = t_vget_low(t, q ? 128 : 64, i->rn, X2);
     v_zero(t, X1);
     if (abs) {
         v_op(t, p_cmpgt[size], X3, X1, n);
@@ -178,20 +172,42 @@ static bool negate_sat(struct tr *t, const struct insn *i, bool abs)
         n = X3;
     }
     k_sqsub(t, size, X3, X1, n);
+}
+
+static bool negate_vec(struct tr *t, const struct insn *i, bool abs)
+{
+    unsigned q = SIMD_Q(i);
+
+    if (!simd_ok(t))
+        return false;
+    negate_sat(t, SIMD_SIZE(i), abs, t_vget_low(t, q ? 128 : 64, i->rn, X2));
     v_put(t, i, q);
     t->flags_kept = false;
     return true;
 }
 
-static bool emit_SQNEG_v(struct tr *t, const struct insn *i)
+static bool negate_scalar(struct tr *t, const struct insn *i, bool abs)
 {
-    return negate_sat(t, i, false);
+    if (!simd_ok(t))
+        return false;
+    v_lowest(t, SIMD_SIZE(i), X2, i->rn);
+    negate_sat(t, SIMD_SIZE(i), abs, X2);
+    v_put(t, i, 0);
+    t->flags_kept = false;
+    return true;
 }
 
-static bool emit_SQABS_v(struct tr *t, const struct insn *i)
-{
-    return negate_sat(t, i, true);
-}
+#define NEGATE(NAME, abs)                                           \
+    static bool emit_##NAME##_v(struct tr *t, const struct insn *i) \
+    {                                                               \
+        return negate_vec(t, i, abs);                               \
+    }                                                               \
+    static bool emit_##NAME##_s(struct tr *t, const struct insn *i) \
+    {                                                               \
+        return negate_scalar(t, i, abs);                            \
+    }
+NEGATE(SQNEG, false)
+NEGATE(SQABS, true)
 
 /* The halfwords of each doubleword in another order. */
 static void shuffle16(struct tr *t, unsigned n, unsigned order)
@@ -372,7 +388,7 @@ ACROSS(UMINV, minmax_across, k_umin)
 const struct jit_emitter jit_simd_misc_emitters[] = {
     VS(NEG), VS(ABS), VS(CMGT_zero), VS(CMGE_zero), VS(CMEQ_zero),
     VS(CMLE_zero), VS(CMLT_zero), V(NOT), V(CNT), V(RBIT), V(CLZ), V(CLS),
-    V(SQNEG), V(SQABS), V(REV64), V(REV32), V(REV16), V(SADDLP), V(UADDLP), V(SADALP), V(UADALP),
+    VS(SQNEG), VS(SQABS), V(REV64), V(REV32), V(REV16), V(SADDLP), V(UADDLP), V(SADALP), V(UADALP),
     E(ADDV), E(SADDLV), E(UADDLV), E(SMAXV), E(UMAXV), E(SMINV), E(UMINV),
     {0, NULL},
 };

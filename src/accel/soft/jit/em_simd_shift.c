@@ -257,6 +257,30 @@ static bool narrow(struct tr *t, const struct insn *i, narrow_kern *k,
     return true;
 }
 
+/* One element, which no other lane saturates. */
+static bool narrow_scalar(struct tr *t, const struct insn *i, narrow_kern *k,
+                          unsigned flags, unsigned size, unsigned n)
+{
+    bool sgn = flags & NARROW_SIGNED;
+
+    if (!simd_ok(t))
+        return false;
+    v_lowest(t, size + 1, X1, i->rn);
+    if (flags & NARROW_ROUND)
+        v_shr_round(t, sgn, size + 1, X1, X1, n, X4);
+    else
+        v_shr(t, sgn, size + 1, X1, X1, n, X4);
+    k(t, size, X1);
+    v_put(t, i, 0);
+    t->flags_kept = false;
+    return true;
+}
+
+#define NARROW_S(NAME, k, flags, size, n)                           \
+    static bool emit_##NAME##_s(struct tr *t, const struct insn *i) \
+    {                                                               \
+        return narrow_scalar(t, i, n_##k, flags, size, n);          \
+    }
 #define NARROW(NAME, k, flags, size, n)                             \
     static bool emit_##NAME##_v(struct tr *t, const struct insn *i) \
     {                                                               \
@@ -276,6 +300,18 @@ NARROW(XTN, low, 0, SIMD_SIZE(i), 0)
 NARROW(SQXTN, sat_s, NARROW_SAT, SIMD_SIZE(i), 0)
 NARROW(UQXTN, sat_u, NARROW_SAT, SIMD_SIZE(i), 0)
 NARROW(SQXTUN, sat_su, NARROW_SAT, SIMD_SIZE(i), 0)
+
+#define SHIFT_NARROW_S(NAME, k, flags) \
+    NARROW_S(NAME, k, flags, IMM_SIZE(i), IMM_SHIFT(i))
+SHIFT_NARROW_S(SQSHRN, sat_s, NARROW_SIGNED)
+SHIFT_NARROW_S(SQRSHRN, sat_s, NARROW_SIGNED | NARROW_ROUND)
+SHIFT_NARROW_S(UQSHRN, sat_u, 0)
+SHIFT_NARROW_S(UQRSHRN, sat_u, NARROW_ROUND)
+SHIFT_NARROW_S(SQSHRUN, sat_su, NARROW_SIGNED)
+SHIFT_NARROW_S(SQRSHRUN, sat_su, NARROW_SIGNED | NARROW_ROUND)
+NARROW_S(SQXTN, sat_s, 0, SIMD_SIZE(i), 0)
+NARROW_S(UQXTN, sat_u, 0, SIMD_SIZE(i), 0)
+NARROW_S(SQXTUN, sat_su, 0, SIMD_SIZE(i), 0)
 
 /* The high half of each sum or difference. */
 static bool high_half(struct tr *t, const struct insn *i, simd_kern *k,
@@ -320,8 +356,8 @@ HIGH3(RSUBHN, sub, true)
 const struct jit_emitter jit_simd_shift_emitters[] = {
     VS(SSHR), VS(USHR), VS(SSRA), VS(USRA), VS(SRSHR), VS(URSHR), VS(SRSRA),
     VS(URSRA), VS(SHL), VS(SRI), VS(SLI), V(SSHLL), V(USHLL), V(SHLL),
-    V(SHRN), V(RSHRN), V(SQSHRN), V(SQRSHRN), V(UQSHRN), V(UQRSHRN),
-    V(SQSHRUN), V(SQRSHRUN), V(XTN), V(SQXTN), V(UQXTN), V(SQXTUN),
+    V(SHRN), V(RSHRN), VS(SQSHRN), VS(SQRSHRN), VS(UQSHRN), VS(UQRSHRN),
+    VS(SQSHRUN), VS(SQRSHRUN), V(XTN), VS(SQXTN), VS(UQXTN), VS(SQXTUN),
     V(ADDHN), V(RADDHN), V(SUBHN), V(RSUBHN),
     {0, NULL},
 };

@@ -193,8 +193,7 @@ bool simd_vec(struct tr *t, const struct insn *i, simd_kern *k, unsigned size,
     return frame(t, i, k, size, flags, SIMD_Q(i));
 }
 
-/* dst = the lowest element of Vn alone. */
-static void lowest(struct tr *t, unsigned size, unsigned dst, unsigned n)
+void v_lowest(struct tr *t, unsigned size, unsigned dst, unsigned n)
 {
     if (size >= 2) {
         t_vload_low(t, 16u << (size - 1), dst, n);
@@ -210,8 +209,8 @@ bool simd_scalar_sat(struct tr *t, const struct insn *i, simd_kern *k)
 
     if (!simd_ok(t))
         return false;
-    lowest(t, size, X1, i->rn);
-    lowest(t, size, X2, i->rm);
+    v_lowest(t, size, X1, i->rn);
+    v_lowest(t, size, X2, i->rm);
     k(t, size, X3, X1, X2);
     v_put(t, i, 0); /* nothing comes of zeroes */
     t->flags_kept = false;

@@ -228,6 +228,9 @@ void v_widen(struct tr *t, bool sgn, unsigned size, unsigned half, unsigned dst,
 void v_broadcast(struct tr *t, unsigned size, unsigned dst, unsigned n,
                  unsigned index);
 
+/* dst = the lowest element of Vn alone. */
+void v_lowest(struct tr *t, unsigned size, unsigned dst, unsigned n);
+
 /* Vd = X0, with the upper half zeroed unless q. Says that the host's flags are
    kept; kernels that clobbered them take it back. */
 bool v_put(struct tr *t, const struct insn *i, unsigned q);
