@@ -73,7 +73,8 @@ static struct {
     char *id; /* owned, as properties */
     char *properties;
     struct metric_device *devices; /* borrowed */
-    uint64_t log_missed;           /* already in logger.missed_log_count */
+    struct buf line; /* kept: a signal's handler shall find it large enough */
+    uint64_t log_missed; /* already in logger.missed_log_count */
 } sink = {.lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1};
 
 void metric_agg_add(struct metric_agg *agg, uint64_t us)
@@ -299,15 +300,15 @@ static bool write_line(const struct buf *b)
 
 static int flush_locked(void)
 {
-    struct buf b = {0};
+    struct buf *b = &sink.line;
     bool good;
 
     if (sink.fd < 0)
         return 0;
-    print_locked(&b);
-    buf_putc(&b, '\n');
-    good = write_line(&b);
-    buf_release(&b);
+    buf_clear(b);
+    print_locked(b);
+    buf_putc(b, '\n');
+    good = write_line(b);
     if (good)
         mark_flushed();
     else
@@ -355,6 +356,7 @@ int metrics_open(const char *path, const char *id, const char *properties,
     }
     sink.id = id ? heap_strdup(id) : NULL;
     sink.properties = properties ? heap_strdup(properties) : NULL;
+    print_locked(&sink.line);
     sink.fd = fd;
 out:
     pthread_mutex_unlock(&sink.lock);
