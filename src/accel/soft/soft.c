@@ -94,6 +94,8 @@ static int choose_tier(struct soft_vm *vm, const struct accel_config *cfg,
     vm->jit_bytes = MAX(align_down(bytes / cfg->vcpus, host_page_bytes()),
                         LEAST_CODE_BYTES);
     vm->jit_features = jit_host_features() & ~tier->mask_features;
+    if (tier->eager)
+        vm->jit_features |= JIT_POISON;
     vm->alarm = alarm_new(vm);
     return vm->alarm ? 0 : err_set(e, -ENOMEM, "cannot start a thread");
 }

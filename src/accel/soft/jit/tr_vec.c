@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "accel/soft/cpu.h"
+#include "accel/soft/jit/jit.h"
 
 enum { FIRST = 8, NONE = -1 };
 
@@ -224,6 +225,18 @@ void t_vec_reload(struct tr *t, const struct tr_bail *bail)
         if (bail->reload >> r & 1)
             load(t, 64u * (bail->vreg[r] >> 5), FIRST + r, bail->vreg[r] & 31);
     }
+}
+
+void t_vec_poison(struct tr *t)
+{
+    const unsigned both = JIT_POISON | JIT_AVX2;
+
+    if ((t->features & both) != both)
+        return;
+    x64_vex_rr(&t->c, V_PCMPEQD, false, 0, 0, 0);
+    x64_vex_shift(&t->c, V_PSHIFTD, 2, 0, 0, 10); /* no NaN: that would bail */
+    for (unsigned xmm = 1; xmm < FIRST + TR_VEC_REGS; xmm++)
+        x64_vex_rr(&t->c, V_MOVAPS, false, xmm, 0, 0);
 }
 
 bool t_vec_any(const struct tr *t)

@@ -42,6 +42,10 @@ void t_vec_flush(struct tr *t);
 /* Nothing is held: at the start of a block, and behind a call into C. */
 void t_vec_reset(struct tr *t);
 
+/* Behind a call into C, which keeps more registers than it must: for tests
+   that nothing is expected in them. */
+void t_vec_poison(struct tr *t);
+
 /* At a branch back: are any registers held, and which? They will be wanted.
    Later: what is held is that, with no code emitted in between; and at the end
    of the second pass the code that makes it so again. The last keeps flags. */

@@ -117,6 +117,7 @@ static void emit_fallback(struct tr *t, struct wants *w)
     t_vec_flush(t);
     want_record(t, w, t->idx);
     call_to(t, t->glue->fallback);
+    t_vec_poison(t);
     t_vec_reset(t);
     if (ends) {
         t_pc_to(t, RAX, t_off(t) + 4);
@@ -163,6 +164,7 @@ static void emit_bails(struct tr *t, struct wants *w)
             x64_here(&t->c, t->bails[n].place);
         want_record(t, w, b->idx);
         call_to(t, t->glue->miss);
+        t_vec_poison(t);
         t_vec_reload(t, b);
         x64_jmp_to(&t->c, b->back);
     }
