@@ -96,6 +96,8 @@ static int choose_tier(struct soft_vm *vm, const struct accel_config *cfg,
     vm->jit_features = jit_host_features() & ~tier->mask_features;
     if (tier->eager)
         vm->jit_features |= JIT_POISON;
+    if (tier->kind == TIER_LOCKSTEP)
+        vm->jit_features |= JIT_ONE_PASS;
     vm->alarm = alarm_new(vm);
     return vm->alarm ? 0 : err_set(e, -ENOMEM, "cannot start a thread");
 }

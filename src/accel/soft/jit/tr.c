@@ -3,6 +3,7 @@
 
 #include "accel/soft/jit/tr.h"
 
+#include "accel/soft/jit/jit.h"
 #include "accel/soft/jit/tr_vec.h"
 
 #include "accel/soft/mmu.h"
@@ -191,7 +192,8 @@ static bool enters_loop(struct tr *t, uint64_t offset)
 {
     struct tr_loop *loop = &t->loop;
 
-    if (offset != t->start || loop->found || !t_vec_any(t))
+    if (offset != t->start || loop->found || !t_vec_any(t) ||
+        t->features & JIT_ONE_PASS)
         return false;
     loop->found = true;
     loop->idx = t->idx;
