@@ -13,7 +13,7 @@ export BUILD CPUS MEM KERNEL INITRD APPEND
 ISA_CASES ?= 2000000
 ISA_SEED  ?= $(shell date +%s)
 
-.PHONY: isa-fuzz all run test bench soak fmt fmt-check clean guest-kernel help
+.PHONY: isa-fuzz all run test bench soak fmt fmt-check clean guest-kernel debian-rootfs help
 
 all:
 	@tools/setup build
@@ -57,6 +57,9 @@ guest-kernel:
 	@tools/setup kernel
 	@tools/guest-kernel/build
 
+debian-rootfs:
+	@tools/debian-rootfs
+
 clean:
 	rm -rf $(BUILD) build-*
 
@@ -75,4 +78,5 @@ help:
 	@echo "                    BOOTS=100 SEED=N"
 	@echo "make fmt-check      check the format of the C code; make fmt mends it"
 	@echo "make guest-kernel   build a small fast-booting arm64 kernel"
+	@echo "make debian-rootfs  make a Debian 12 disk for guests; root, and minutes"
 	@echo "make clean          remove what was built, keep what was fetched"
