@@ -298,6 +298,30 @@ static void aese_and_aesmc_in_a_row_are_one_round(void **state)
     }
 }
 
+/* As when the first of them is left to tier 0. */
+static void aesmc_alone_does_not_use_what_aese_left(void **state)
+{
+    struct bench *b = *state;
+    struct tr t;
+    const uint8_t *start;
+
+    if (!b || !(b->features & JIT_AES))
+        skip();
+    t = (struct tr){
+        .c = b->code, .glue = &b->glue, .features = b->features, .src = b->blk};
+    t_vec_reset(&t);
+    a64_decode(0x4e284820, 0, true, &b->blk->insn[0]); /* AESE V0, V1 */
+    a64_decode(0x4e286800, 4, true, &b->blk->insn[1]); /* AESMC V0, V0 */
+    b->blk->count = 2;
+    t.idx = 0;
+    assert_true(emitter_of(OP_AESE)(&t, &b->blk->insn[0]));
+    t_vec_reset(&t); /* what a call into C does */
+    start = t.c.p;
+    t.idx = 1;
+    assert_true(emitter_of(OP_AESMC)(&t, &b->blk->insn[1]));
+    assert_null(memmem(start, 9, "\xc4\xe2\x71\xdc\xc2", 5));
+}
+
 /* MOV V4, V3; SHA256H V3, V2, V0; SHA256H2 V2, V4, V0, and the same without
    the copy that makes both one. */
 static void sha256h_and_h2_share_their_rounds(void **state)
@@ -391,6 +415,7 @@ int main(void)
         cmocka_unit_test(vstruct_agree_with_tier_0),
         cmocka_unit_test(crypto_agrees_with_tier_0),
         cmocka_unit_test(aese_and_aesmc_in_a_row_are_one_round),
+        cmocka_unit_test(aesmc_alone_does_not_use_what_aese_left),
         cmocka_unit_test(sha256h_and_h2_share_their_rounds),
         cmocka_unit_test(runs_leave_what_tier_0_leaves),
         cmocka_unit_test(nothing_is_emitted_for_a_host_without_avx2),

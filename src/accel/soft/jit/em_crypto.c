@@ -17,6 +17,7 @@ static bool aes_round(struct tr *t, const struct insn *i, unsigned vop)
     v_op(t, P_XOR, X1, t_vget(t, i->rd), t_vget(t, i->rn));
     v_zero(t, X2);
     v_op(t, vop, X0, X1, X2);
+    t->vec.for_next = t->idx + 1;
     return v_put(t, i, 1);
 }
 
@@ -30,6 +31,12 @@ static bool emit_AESD(struct tr *t, const struct insn *i)
     return aes_round(t, i, P_AESDECLAST);
 }
 
+/* Is the instruction before this one `op`, and emitted by us? */
+static bool follows(const struct tr *t, const struct insn *i, enum a64_op op)
+{
+    return t->idx > 0 && t->vec.for_next == t->idx && i[-1].op == op;
+}
+
 /* MixColumns alone is a whole round behind the inverse of all else in it. Right
    behind AESE, whose input is still in X1 with a zero in X2, it is that round
    without the inverse. */
@@ -37,7 +44,7 @@ static bool emit_AESMC(struct tr *t, const struct insn *i)
 {
     if (!(t->features & JIT_AES) || !simd_ok(t))
         return false;
-    if (t->idx > 0 && i[-1].op == OP_AESE && i[-1].rd == i->rn) {
+    if (follows(t, i, OP_AESE) && i[-1].rd == i->rn) {
         v_op(t, P_AESENC, X0, X1, X2);
         return v_put(t, i, 1);
     }
@@ -207,6 +214,7 @@ static bool emit_SHA256H(struct tr *t, const struct insn *i)
         return false;
     sha256_rounds(t, i->rd, i->rn, i->rm);
     v_opi(t, P_SHUFPS, X0, X2, X1, 0xbb);
+    t->vec.for_next = t->idx + 1;
     return v_put(t, i, 1);
 }
 
@@ -240,9 +248,8 @@ static bool emit_SHA256H2(struct tr *t, const struct insn *i)
 
     if (!sha_ok(t))
         return false;
-    if (t->idx == 0 || h->op != OP_SHA256H || h->rn != i->rd ||
-        h->rm != i->rm || h->rd == i->rm || h->rd == i->rd ||
-        !is_copy(t, i, i->rn, h->rd))
+    if (!follows(t, i, OP_SHA256H) || h->rn != i->rd || h->rm != i->rm ||
+        h->rd == i->rm || h->rd == i->rd || !is_copy(t, i, i->rn, h->rd))
         sha256_rounds(t, i->rn, i->rd, i->rm);
     v_opi(t, P_SHUFPS, X0, X2, X1, 0x11);
     return v_put(t, i, 1);

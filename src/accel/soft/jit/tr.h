@@ -71,6 +71,8 @@ struct tr_vec {
     unsigned first_bail; /* of that instruction */
     unsigned bail_floor; /* those before are of another pass */
     unsigned locked;     /* mask: handed out to its emitter */
+    unsigned for_next;   /* the instruction for which the one before it has left
+                            something in scratch registers; 0: none */
     uint16_t clock;
 };
 
