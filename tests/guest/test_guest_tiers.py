@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The guests that strain the translator, under tiers that were made to
+stumble: CPUs yield and forget their code at random while they race."""
+import subprocess
+
+import pytest
+
+from test_guest import IMAGES, SQUIB
+
+RUNS = [
+    ('exception', 1, 'interp'),
+    ('exception', 1, 'jit,eager,chaos=1'),
+    ('exception', 1, 'lockstep'),
+    ('mmu', 2, 'jit,eager,chaos=2'),
+    ('mmu', 1, 'lockstep'),
+    ('code', 2, 'interp'),
+    ('code', 2, 'jit,eager,chaos=3'),
+    ('code', 2, 'jit,eager,code-kib=128'),
+    # with more CPUs it patches code that others run, against the rule
+    ('code', 1, 'jit,paranoid'),
+    ('mmu', 2, 'jit,paranoid'),
+    ('smp', 2, 'jit,eager,chaos=4'),
+    ('smp', 4, 'jit,chaos=5,code-kib=256'),
+    ('smp', 4, 'jit,mask=all'),
+    ('timer', 2, 'jit,eager,chaos=6'),
+]
+
+
+@pytest.mark.parametrize('name,cpus,tier', RUNS,
+                         ids=[f'{n}-{c}cpu-{t}' for n, c, t in RUNS])
+def test_guest_under(name, cpus, tier):
+    image = IMAGES / f'{name}.img'
+    if not image.exists():
+        pytest.skip('the arm64 cross compiler is not installed')
+    done = subprocess.run(
+        [SQUIB, 'run', '--kernel', str(image), '--cpus', str(cpus), '--mem',
+         '128', '--tier', tier, '--append', 'console=ttyAMA0'],
+        stdin=subprocess.DEVNULL, capture_output=True, timeout=180)
+    text = done.stdout.decode(errors='replace')
+    error = done.stderr.decode(errors='replace')
+    if 'x86-64' in error:
+        pytest.skip('there is no translator for this host')
+    assert done.returncode == 0, text + error
+    assert 'not ok' not in text, text
+    assert text.rstrip().endswith(' 0 failed'), text
