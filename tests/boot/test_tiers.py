@@ -59,9 +59,9 @@ def test_the_interpreter_alone(start, fast_kernel):
         "mask=avx512",
         "mask=avx2",
         "mask=all",
-        "code-kib=128",
+        "code-kib=1024",
         "chaos=1",
-        "chaos=2,code-kib=256,mask=avx2",
+        "chaos=2,code-kib=1024,mask=avx2",
         "paranoid",
     ],
 )

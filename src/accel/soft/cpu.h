@@ -49,7 +49,8 @@ enum attention {
     ATT_WORK = 4,   /* another CPU posted TLB or code invalidations */
     ATT_EXIT = 8,   /* cpu->exit_pending is set: leave vcpu_run with it */
     ATT_TIMER = 32, /* timer_deadline_ns has come */
-    ATT_STEP = 16   /* software step is on or pending (MDSCR_EL1.SS) */
+    ATT_STEP = 16,  /* software step is on or pending (MDSCR_EL1.SS) */
+    ATT_LOOK = 64   /* lockstep: leave translated code at the next poll */
 };
 
 /* What a vCPU is doing, for those that wait for it at a DSB. */

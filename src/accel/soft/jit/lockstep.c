@@ -6,6 +6,10 @@
  * prefixes are run the same way, and the shortest that differs names the
  * instruction; if none does, a device wrote to memory in between.
  *
+ * A loop may be translated as a whole. Tier 1 finds attention asked for, so
+ * that it leaves at the loop's poll, after one round or two; tier 0 runs both
+ * ways, and one of them must agree.
+ *
  * Not compared: accesses to devices, and the instructions that do something to
  * the world outside of the registers and memory (is_plain). They are run once.
  */
@@ -43,11 +47,17 @@ struct decoded {
 
 enum { DECODED_BITS = 10 };
 
+struct outcome {
+    struct regs regs;
+    struct dry_run dry;
+};
+
 struct lockstep {
     struct cpu *cpu;
     struct jit_cache *cache;
-    struct dry_run dry;
-    struct regs before, tier_0, tier_1;
+    struct regs before, tier_1;
+    struct outcome once, twice; /* tier 0's, by rounds of the block */
+    bool has_twice;             /* the block leads to itself */
     struct decoded decoded[1 << DECODED_BITS];
     struct decoded prefix;
 };
@@ -166,19 +176,24 @@ static struct decoded *decoded_at(struct lockstep *ls, gpa_t pa,
     return d;
 }
 
-static void undo(struct lockstep *ls)
+static void undo(struct lockstep *ls, const struct dry_run *dry)
 {
-    for (unsigned n = ls->dry.num; n--;)
-        memcpy(ls->dry.store[n].host, ls->dry.store[n].before,
-               ls->dry.store[n].bytes);
+    for (unsigned n = dry->num; n--;)
+        memcpy(dry->store[n].host, dry->store[n].before, dry->store[n].bytes);
     restore(ls->cpu, &ls->before);
 }
 
-/* Leaves everything as it was; the outcome is in ls->tier_0 and ls->dry. */
-static void run_dry(struct lockstep *ls, const struct block *blk)
+static void undo_longest(struct lockstep *ls)
+{
+    undo(ls, ls->has_twice ? &ls->twice.dry : &ls->once.dry);
+}
+
+/* Leaves everything as it was. */
+static void run_rounds(struct lockstep *ls, const struct block *blk,
+                       struct outcome *o, unsigned rounds)
 {
     struct cpu *cpu = ls->cpu;
-    struct dry_run *dry = &ls->dry;
+    struct dry_run *dry = &o->dry;
 
     dry->tlb = cpu->tlb;
     dry->tlb_unpriv = cpu->tlb_unpriv;
@@ -186,12 +201,26 @@ static void run_dry(struct lockstep *ls, const struct block *blk)
     dry->num = 0;
     cpu->tlb = cpu->tlb_unpriv = mmu_no_tlb(cpu);
     cpu->dry = dry;
-    interp_run_block(cpu, blk);
+    do
+        interp_run_block(cpu, blk);
+    while (--rounds && !dry->abandoned);
     cpu->dry = NULL;
-    save(cpu, &ls->tier_0);
+    save(cpu, &o->regs);
     for (unsigned n = 0; n < dry->num; n++)
         memcpy(dry->store[n].after, dry->store[n].host, dry->store[n].bytes);
-    undo(ls);
+    undo(ls, dry);
+}
+
+/* False: something in it cannot be undone. */
+static bool run_dry(struct lockstep *ls, const struct block *blk)
+{
+    run_rounds(ls, blk, &ls->once, 1);
+    ls->has_twice =
+        !ls->once.dry.abandoned && ls->once.regs.pc == ls->before.pc;
+    if (ls->has_twice)
+        run_rounds(ls, blk, &ls->twice, 2);
+    return !ls->once.dry.abandoned &&
+           !(ls->has_twice && ls->twice.dry.abandoned);
 }
 
 static void run_tier_1(struct lockstep *ls, const struct jblock *b)
@@ -200,7 +229,9 @@ static void run_tier_1(struct lockstep *ls, const struct jblock *b)
     uint32_t exit;
 
     cpu->page_base = cpu->pc & ~4095ull;
+    cpu_attend(cpu, ATT_LOOK);
     exit = jit_cache_enter(ls->cache, cpu, b);
+    atomic_fetch_and(&cpu->attention, ~(uint32_t)ATT_LOOK);
     if (exit)
         cpu->pc = cpu->page_base +
                   (uint64_t)jit_cache_exit_target(ls->cache, exit - 1);
@@ -266,10 +297,17 @@ static bool memory_differs(const struct dry_run *dry, struct difference *d)
     return false;
 }
 
+static bool differs(const struct lockstep *ls, const struct outcome *o,
+                    struct difference *d)
+{
+    return registers_differ(&o->regs, &ls->tier_1, d) ||
+           memory_differs(&o->dry, d);
+}
+
 static bool outcomes_differ(const struct lockstep *ls, struct difference *d)
 {
-    return registers_differ(&ls->tier_0, &ls->tier_1, d) ||
-           memory_differs(&ls->dry, d);
+    return differs(ls, &ls->once, d) &&
+           !(ls->has_twice && !differs(ls, &ls->twice, d));
 }
 
 /* ---- what to do about it ---- */
@@ -288,8 +326,8 @@ static void report(struct lockstep *ls, unsigned n, const struct difference *d)
                ls->before.pc + 4 * n, n, blk->pa);
 }
 
-/* The prefixes of the block that differed; true if none does. */
-static bool bisect(struct lockstep *ls, const struct block *blk,
+/* The prefixes of the block that differed, from what was before it. */
+static void bisect(struct lockstep *ls, const struct block *blk,
                    const uint8_t *host, uint32_t gen)
 {
     struct difference d;
@@ -297,20 +335,18 @@ static bool bisect(struct lockstep *ls, const struct block *blk,
     for (unsigned n = 1; n <= blk->count; n++) {
         const struct jblock *b;
 
-        undo(ls);
+        undo_longest(ls);
         decode(&ls->prefix, blk->pa, host, blk->mode, n);
-        run_dry(ls, &ls->prefix.u.blk);
         b = jit_cache_add(ls->cache, &ls->prefix.u.blk, gen);
-        if (!b || ls->dry.abandoned)
+        if (!run_dry(ls, &ls->prefix.u.blk) || !b)
             continue;
         run_tier_1(ls, b);
         if (outcomes_differ(ls, &d)) {
             report(ls, n - 1, &d);
-            return false;
+            return;
         }
     }
     jit_cache_flush(ls->cache); /* the prefixes are not to be found */
-    return true;
 }
 
 static struct jblock *translated(struct lockstep *ls, const struct block *blk,
@@ -337,12 +373,9 @@ static void run_one(struct lockstep *ls)
     d = decoded_at(ls, pa, host, gen);
     fpsr_gather(cpu);
     save(cpu, &ls->before);
-    if (d->is_compared) {
-        run_dry(ls, &d->u.blk);
-        if (ls->dry.abandoned) {
-            interp_run_block(cpu, &d->u.blk);
-            return;
-        }
+    if (d->is_compared && !run_dry(ls, &d->u.blk)) {
+        interp_run_block(cpu, &d->u.blk);
+        return;
     }
     b = translated(ls, &d->u.blk, host, gen);
     if (!b) {
