@@ -84,9 +84,11 @@ static void write_to_memory(struct tr *t, int r)
 {
     struct tr_vec_reg *reg = &t->vec.reg[r];
 
-    if (reg->dirty)
-        x64_vex_rm(&t->c, V_MOVUPS_ST, false, FIRST + (unsigned)r, 0, RBP,
-                   CPU_V(reg->vreg - 1));
+    if (!reg->dirty)
+        return;
+    want(t, r, t->num_bails); /* of its writer: tier 0 has clobbered it */
+    x64_vex_rm(&t->c, V_MOVUPS_ST, false, FIRST + (unsigned)r, 0, RBP,
+               CPU_V(reg->vreg - 1));
     reg->dirty = false;
 }
 
