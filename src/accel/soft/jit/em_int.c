@@ -447,6 +447,26 @@ static bool em_csneg(struct tr *t, const struct insn *i)
     return cond_select(t, i, true, true);
 }
 
+/* A bitfield move that is an extension is one move, by ops[] for a byte, a
+   halfword and a word; else false. */
+static bool extend(struct tr *t, const struct insn *i, const uint16_t ops[3],
+                   bool wide)
+{
+    unsigned r = i->imm & 63, s = (unsigned)(i->imm >> 8);
+    unsigned op, src, dst = t_dst(i->rd, RAX);
+
+    if (r != 0 || (s != 7 && s != 15 && s != 31))
+        return false;
+    op = ops[s == 7 ? 0 : s == 15 ? 1 : 2];
+    src = t_get(t, i->rn, RAX);
+    x64_rex(&t->c, wide, dst, 0, src, s == 7);
+    x64_opcode(&t->c, op);
+    x64_modrm_reg(&t->c, dst, src);
+    t_put(t, i->rd, dst);
+    t->flags_kept = true;
+    return true;
+}
+
 /* Bitfield moves. The common aliases are one or two shifts. */
 static bool em_ubfm(struct tr *t, const struct insn *i)
 {
@@ -454,17 +474,8 @@ static bool em_ubfm(struct tr *t, const struct insn *i)
     unsigned bits = w ? 64 : 32, r = i->imm & 63, s = (unsigned)(i->imm >> 8);
     unsigned dst = t_dst(i->rd, RAX);
 
-    if (r == 0 && (s == 7 || s == 15 || s == 31)) { /* UXTB, UXTH, UXTW */
-        unsigned src = t_get(t, i->rn, RAX);
-        unsigned op = s == 7 ? 0x1b6 : s == 15 ? 0x1b7 : 0x8b;
-
-        x64_rex(&t->c, false, dst, 0, src, s == 7);
-        x64_opcode(&t->c, op);
-        x64_modrm_reg(&t->c, dst, src);
-        t_put(t, i->rd, dst);
-        t->flags_kept = true;
-        return true;
-    }
+    if (extend(t, i, (const uint16_t[]){0x1b6, 0x1b7, 0x8b}, false))
+        return true; /* UXTB, UXTH, UXTW */
     t_get_to(t, w, dst, i->rn);
     if (s >= r) { /* LSR, UBFX */
         if (s != bits - 1)
@@ -486,17 +497,8 @@ static bool em_sbfm(struct tr *t, const struct insn *i)
     unsigned bits = w ? 64 : 32, r = i->imm & 63, s = (unsigned)(i->imm >> 8);
     unsigned dst = t_dst(i->rd, RAX);
 
-    if (r == 0 && (s == 7 || s == 15 || s == 31)) { /* SXTB, SXTH, SXTW */
-        unsigned src = t_get(t, i->rn, RAX);
-        unsigned op = s == 7 ? 0x1be : s == 15 ? 0x1bf : 0x63;
-
-        x64_rex(&t->c, w, dst, 0, src, s == 7);
-        x64_opcode(&t->c, op);
-        x64_modrm_reg(&t->c, dst, src);
-        t_put(t, i->rd, dst);
-        t->flags_kept = true;
-        return true;
-    }
+    if (extend(t, i, (const uint16_t[]){0x1be, 0x1bf, 0x63}, w))
+        return true; /* SXTB, SXTH, SXTW */
     t_get_to(t, w, dst, i->rn);
     x64_shift_imm(&t->c, w, SH_SHL, dst, bits - 1 - s);
     x64_shift_imm(&t->c, w, SH_SAR, dst, s >= r ? bits - 1 - s + r : r - 1 - s);
