@@ -21,6 +21,7 @@ import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import bench_api  # noqa: E402
 import bench_report  # noqa: E402
 from bench_run import (CROSS_CC1, GUEST_MEM, QEMU, TOP, WORK, Native, Qemu,  # noqa: E402
                        Squib, Trouble, build, make_initrd,
@@ -39,7 +40,8 @@ def say(*words):
 def arguments():
     p = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     p.add_argument("--rows", help="rows or groups, with commas; * is allowed;"
-                   " 'boot' adds the boots, which are otherwise left out then")
+                   " 'boot' and 'api' add the boots and the control plane,"
+                   " which are otherwise left out then")
     p.add_argument("--qemu-cpu", help="QEMU's -cpu [the faster of two]")
     p.add_argument("--modes", help="of native,qemu,squib-interp,squib-jit")
     p.add_argument("--repeat", type=int, default=3,
@@ -59,9 +61,10 @@ def arguments():
     p.add_argument("--out", help="folder for the table, the plots, the JSON")
     p.add_argument("--list", action="store_true", help="list the rows")
     args = p.parse_args()
+    args.api = not args.rows or "api" in args.rows.split(",")
     if args.rows:
-        rows = [r for r in args.rows.split(",") if r != "boot"]
-        args.no_boot = args.no_boot or rows == args.rows.split(",")
+        rows = [r for r in args.rows.split(",") if r not in ("boot", "api")]
+        args.no_boot |= "boot" not in args.rows.split(",")
         args.rows = ",".join(rows) or "none"
     if args.quick:
         args.repeat = 1
@@ -156,7 +159,7 @@ def describe(args, kernel, rows, modes):
         "rounds": args.rounds, "rows": rows,
         "modes": [m.name for m in modes], "samples": {}, "checksums": {},
         "failed": {}, "boot": {}, "peak_kib": {}, "mips": {}, "stats": {},
-        "boot_stats": {},
+        "boot_stats": {}, "api": [],
     }
 
 
@@ -231,6 +234,13 @@ def measure(args, data, modes):
         note_rate(data, guests, args.scale)
 
 
+def measure_api(args, data, kernel, initrd, squib):
+    """Beside nothing: the limits are ours, not QEMU's."""
+    for _ in range(args.repeat):
+        data["api"].append(bench_api.measure(squib, kernel, initrd))
+    say("the API's costs are known")
+
+
 def write(path, text):
     with open(path + ".new", "w") as f:
         f.write(text)
@@ -271,14 +281,16 @@ def main():
                 "bench-arm64")
     rows = choose_rows(all_rows, args.rows)
     kernel = find_kernel(args.kernel)
-    modes = choose_modes(args, native, raw_kernel(kernel), make_initrd(arm),
-                         squib)
+    initrd = make_initrd(arm)
+    modes = choose_modes(args, native, raw_kernel(kernel), initrd, squib)
     rows = add_programs(rows, modes, arm)
     data = describe(args, kernel, rows, modes)
     for mode in modes:
         if mode.name == "qemu":
             note_qemu(data, mode, args.qemu_cpu)
     measure(args, data, modes)
+    if args.api:
+        measure_api(args, data, raw_kernel(kernel), initrd, squib)
     return 1 if output(args, data) else 0
 
 

@@ -4,6 +4,7 @@
 import math
 import statistics
 
+import bench_api
 import bench_plot
 
 # Groups of rows, what they are called together, and how much faster than
@@ -183,6 +184,8 @@ class Report:
         out = [align(self.table()), "", align(self.sections())]
         if self.guests:
             out += ["", align(self.machine())]
+        if self.data["api"]:
+            out += ["", align(bench_api.table(self.data["api"]))]
         if self.fallbacks():
             count, total, lines = self.fallbacks()
             out += ["", f"left to the interpreter in a boot: {count} of "
@@ -255,7 +258,7 @@ code.
 
 {whole}
 
-{fallbacks}## Row by row
+{api}{fallbacks}## Row by row
 
 {table}
 
@@ -265,6 +268,21 @@ code.
 
 The numbers behind this page are in [bench.json](bench.json).
 """
+
+
+API = """\
+## The control plane
+
+A process of its own, and four clients that ask while two vCPUs are busy.
+
+{lines}
+
+"""
+
+
+def api_text(report):
+    runs = report.data["api"]
+    return API.format(lines=markdown(bench_api.table(runs))) if runs else ""
 
 
 FALLBACKS = """\
@@ -311,7 +329,7 @@ def readme(report):
         kernel=data["kernel"], mem=data["mem"], qemu=qemu, warning=warning,
         pick="the best" if data["best"] else "medians",
         repeat=f"{turns} at {data['scale']} % of the work", slower=slower,
-        fallbacks=fallback_text(report),
+        fallbacks=fallback_text(report), api=api_text(report),
         sections=markdown(report.sections()),
         whole=markdown(report.machine()), table=markdown(report.table()),
         rows=markdown([["row", "group", "what"]] + [
