@@ -13,7 +13,7 @@ export BUILD CPUS MEM KERNEL INITRD APPEND
 ISA_CASES ?= 2000000
 ISA_SEED  ?= $(shell date +%s)
 
-.PHONY: isa-fuzz all run test bench soak fmt fmt-check clean guest-kernel debian-rootfs help
+.PHONY: isa-fuzz contract all run test bench soak fmt fmt-check clean guest-kernel debian-rootfs help
 
 all:
 	@tools/setup build
@@ -26,6 +26,12 @@ test:
 	@tools/setup test
 	@tools/fetch-guest
 	@tools/run-tests.py
+
+contract: all
+	@tools/setup test
+	@/usr/bin/python3 -m pytest -q -m contract -n $(shell nproc) \
+	    -p no:cacheprovider -c tests/pytest.ini --rootdir tests \
+	    tests/api tests/cli tests/devices tests/boot
 
 isa-fuzz:
 	@tools/setup test
@@ -69,6 +75,7 @@ help:
 	@echo "                    standard input is not a terminal"
 	@echo "                    CPUS=2 MEM=512 KERNEL=FILE INITRD=FILE APPEND=WORDS"
 	@echo "make test           set up, then run every test"
+	@echo "make contract       count the cases of Firecracker's contract that hold"
 	@echo "make isa-fuzz       more random instructions against the oracles:"
 	@echo "                    ISA_CASES=2000000 ISA_SEED=now"
 	@echo "make bench          measure, beside QEMU where it is installed"

@@ -62,6 +62,7 @@ def test_a_put_to_the_byte(vmm):
     )
 
 
+@pytest.mark.contract(4)
 def test_the_deprecation_header_is_before_the_type(vmm):
     body = '{"vcpu_count":2,"mem_size_mib":256,"cpu_template":"None"}'
     expect(
@@ -130,6 +131,7 @@ def test_pipelined_requests_are_answered_in_order(vmm):
          "Request payload with size 51201 is larger than the limit of 51200 allowed by server."),
     ],
 )
+@pytest.mark.contract(22)
 def test_errors_of_the_http_layer(vmm, request_, text):
     expect(vmm.raw(), request_, error(text))
 
@@ -195,6 +197,7 @@ def test_what_a_header_may_say(vmm):
 
 
 @pytest.mark.parametrize("limit", [250, 50])
+@pytest.mark.contract(22)
 def test_the_limit_can_be_set(spawn, limit):
     vmm = spawn("--http-api-max-payload-size", limit)
     text = f"Request payload with size 260 is larger than the limit of {limit} allowed by server."
@@ -202,6 +205,7 @@ def test_the_limit_can_be_set(spawn, limit):
            error(text))
 
 
+@pytest.mark.contract(19)
 def test_a_long_body_comes_in_many_pieces(vmm):
     filler = "x" * 51137
     body = f'{{"k":"{filler}"}}'
@@ -255,6 +259,7 @@ def run(squib_path, path):
     return done.returncode, done.stdout
 
 
+@pytest.mark.contract(1)
 def test_a_socket_in_use(vmm, squib_path):
     code, log = run(squib_path, vmm.sock)
     assert code == 1
@@ -263,6 +268,7 @@ def test_a_socket_in_use(vmm, squib_path):
     assert "A process listens on it" in log
 
 
+@pytest.mark.contract(1)
 def test_a_stale_socket_names_the_fix(vmm, squib_path):
     vmm.process.kill()
     vmm.process.wait()
@@ -273,6 +279,7 @@ def test_a_stale_socket_names_the_fix(vmm, squib_path):
     assert os.path.exists(vmm.sock)
 
 
+@pytest.mark.contract(20)
 def test_the_threads_have_upstreams_names(vmm):
     vmm.boot()
     tasks = f"/proc/{vmm.process.pid}/task"

@@ -16,6 +16,7 @@ def metrics_of(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+@pytest.mark.contract(29)
 def test_pause_and_resume(vmm):
     tick = [*guests.say("."), guests.movz(2, 0x40, 1),
             0xF1000442, 0x54FFFFE1]  # subs x2, x2, #1; b.ne
@@ -37,6 +38,7 @@ def test_pause_and_resume(vmm):
 
 
 @pytest.mark.parametrize("function", [guests.SYSTEM_OFF, guests.SYSTEM_RESET])
+@pytest.mark.contract(31)
 def test_the_guest_ends_it(spawn, tmp_path, function):
     path = tmp_path / "metrics"
     vmm = spawn("--metrics-path", path)
@@ -46,6 +48,7 @@ def test_the_guest_ends_it(spawn, tmp_path, function):
     assert len(metrics_of(path)) == 2, "one at the start, one at the end"
 
 
+@pytest.mark.contract(27)
 def test_metrics(vmm, tmp_path):
     path = tmp_path / "metrics"
     body = {"metrics_path": str(path), "emit_id": True, "properties": {"a": "b"}}
@@ -76,6 +79,7 @@ def test_metrics(vmm, tmp_path):
     assert set(first["block"]["read_agg"]) == {"min_us", "max_us", "sum_us"}
 
 
+@pytest.mark.contract(25, 27)
 def test_metrics_by_flag(spawn, tmp_path):
     path = tmp_path / "metrics"
     vmm = spawn("--metrics-path", path, "--start-time-us", 1, "--start-time-cpu-us", 1)
@@ -87,6 +91,7 @@ def test_metrics_by_flag(spawn, tmp_path):
     assert line["api_server"]["process_startup_time_cpu_us"] > 0
 
 
+@pytest.mark.contract(26)
 def test_the_log_of_requests(spawn):
     vmm = spawn("--level", "Debug", "--show-level", "--show-log-origin")
     vmm.put("/machine-config", '{"vcpu_count": 0}')
@@ -106,6 +111,7 @@ def test_the_log_of_requests(spawn):
     assert re.search(line, log)
 
 
+@pytest.mark.contract(26)
 def test_the_logger_can_be_moved(spawn, tmp_path):
     vmm = spawn()
     path = tmp_path / "log"
@@ -121,6 +127,7 @@ def test_the_logger_can_be_moved(spawn, tmp_path):
     assert vmm.put("/logger", {"log_path": "/nowhere/x"}).fault.startswith("Logger error: ")
 
 
+@pytest.mark.contract(44)
 def test_the_serial_console_can_be_a_file(vmm, tmp_path):
     path = tmp_path / "serial"
     vmm.ok("PUT", "/serial", {"serial_out_path": str(path)})
@@ -129,6 +136,7 @@ def test_the_serial_console_can_be_a_file(vmm, tmp_path):
     assert "up\n" not in vmm.log()
 
 
+@pytest.mark.contract(20)
 def test_a_config_file_and_the_api(spawn, tmp_path):
     kernel = tmp_path / "Image"
     kernel.write_bytes(guests.image(guests.uart(), guests.say("hi"), guests.WFI, guests.branch(-1)))
@@ -146,6 +154,7 @@ def test_a_config_file_and_the_api(spawn, tmp_path):
     assert "Successfully added metadata to mmds from file" in log
 
 
+@pytest.mark.contract(23)
 def test_metadata(spawn, tmp_path):
     path = tmp_path / "metadata"
     path.write_text('{"a": {"b": 1}}')
@@ -171,6 +180,7 @@ def test_metadata(spawn, tmp_path):
         (signal.SIGILL, 157, "sigill"),
     ],
 )
+@pytest.mark.contract(30)
 def test_fatal_signals(spawn, tmp_path, number, code, metric):
     path = tmp_path / "metrics"
     vmm = spawn("--metrics-path", path)
@@ -181,6 +191,7 @@ def test_fatal_signals(spawn, tmp_path, number, code, metric):
     assert metrics_of(path)[-1]["signals"][metric] == 1
 
 
+@pytest.mark.contract(30)
 def test_sigpipe_is_survived(spawn, tmp_path):
     path = tmp_path / "metrics"
     vmm = spawn("--metrics-path", path)
@@ -191,6 +202,7 @@ def test_sigpipe_is_survived(spawn, tmp_path):
     assert metrics_of(path)[-1]["signals"]["sigpipe"] == 1
 
 
+@pytest.mark.contract(11)
 def test_a_drive_is_changed_while_it_runs(vmm, tmp_path):
     disk, other = tmp_path / "disk", tmp_path / "other"
     disk.write_bytes(b"\0" * 4096)
@@ -220,6 +232,7 @@ def test_a_drive_is_changed_while_it_runs(vmm, tmp_path):
         f"{prefix}Failed perform action on device: Device not found{suffix}")
 
 
+@pytest.mark.contract(3)
 def test_memory_that_cannot_be_had(spawn, squib_path, tmp_path):
     """With a limit on its address space, as Firecracker's own test has it."""
     vmm = spawn()

@@ -56,6 +56,7 @@ MISMATCH = "The id from the path does not match the id from the body!"
         ("PATCH", "/machine-config", "{}", "Empty PATCH request."),
     ],
 )
+@pytest.mark.contract(8, 16)
 def test_requests_that_are_none(vmm, method, path, body, fault):
     assert vmm.request(method, path, body).fault == fault
 
@@ -124,6 +125,7 @@ def test_requests_that_are_none(vmm, method, path, body, fault):
          "missing field `refill_time` at line 1 column 26"),
     ],
 )
+@pytest.mark.contract(3, 11, 18)
 def test_bodies_that_do_not_fit(vmm, method, path, body, text):
     fault = vmm.request(method, path, body).fault
     if text is None:
@@ -179,11 +181,13 @@ HOTPLUG = [
 ]
 
 
+@pytest.mark.contract(8, 29)
 def test_what_is_refused_before_the_start(vmm):
     for method, path, body in AFTER_ONLY:
         assert vmm.request(method, path, body).fault == BB, (method, path)
 
 
+@pytest.mark.contract(9, 10, 14, 36)
 def test_what_is_refused_after_the_start(vmm):
     vmm.boot()
     for method, path, body in BEFORE_ONLY:
@@ -192,6 +196,7 @@ def test_what_is_refused_after_the_start(vmm):
         assert vmm.request(method, path, body).fault == "PCI is not enabled", (method, path)
 
 
+@pytest.mark.contract(12, 29)
 def test_the_instance(spawn):
     vmm = spawn("--id", "my-vm-1")
     want = {
@@ -206,6 +211,7 @@ def test_the_instance(spawn):
     assert vmm.get("/").json == want
 
 
+@pytest.mark.contract(2, 3, 4)
 def test_machine_config(vmm):
     default = {
         "vcpu_count": 1,
@@ -240,6 +246,7 @@ def test_machine_config(vmm):
         ({"smt": True}, "Enabling simultaneous multithreading is not supported on aarch64."),
     ],
 )
+@pytest.mark.contract(3, 21)
 def test_machine_limits(vmm, change, text):
     body = {"vcpu_count": 1, "mem_size_mib": 128, **change}
     before = vmm.get("/machine-config").json
@@ -265,6 +272,7 @@ def test_cpu_templates(vmm):
                                                      "bitmap": "0bx0_1"}]})
 
 
+@pytest.mark.contract(2)
 def test_boot_source(vmm, tmp_path):
     text = "Boot source error: The kernel file cannot be opened: No such file or directory (os error 2)"
     assert vmm.put("/boot-source", {"kernel_image_path": "/nowhere"}).fault == text
@@ -304,6 +312,7 @@ def drive(tmp_path, name, **more):
     return {"drive_id": name, "path_on_host": str(path), "is_root_device": False, **more}
 
 
+@pytest.mark.contract(2)
 def test_drives(vmm, tmp_path):
     a, b = drive(tmp_path, "a"), drive(tmp_path, "b", is_root_device=True, is_read_only=True)
     c = drive(tmp_path, "c", is_root_device=True)
@@ -347,6 +356,7 @@ def test_drives(vmm, tmp_path):
           "bandwidth": {"size": 4, "one_time_burst": 6, "refill_time": 5}}),
     ],
 )
+@pytest.mark.contract(7)
 def test_rate_limiters(vmm, tmp_path, given, shown):
     body = drive(tmp_path, "a", rate_limiter=given)
     assert vmm.put("/drives/a", json.dumps(body)).status == 204
@@ -359,6 +369,7 @@ def test_rate_limiters(vmm, tmp_path, given, shown):
     assert config["entropy"] == {"rate_limiter": shown}
 
 
+@pytest.mark.contract(16)
 def test_pmem(vmm, tmp_path):
     file = str(tmp_path / "p")
     vmm.ok("PUT", "/pmem/p", {"id": "p", "path_on_host": file, "root_device": True})
@@ -381,6 +392,7 @@ def nic(name, tap, **more):
     return {"iface_id": name, "host_dev_name": tap, **more}
 
 
+@pytest.mark.contract(5)
 def test_network_interfaces(vmm):
     vmm.ok("PUT", "/network-interfaces/a", nic("a", "t0", guest_mac="06:00:00:00:00:0A"))
     assert vmm.put("/network-interfaces/b", nic("b", "t1", guest_mac="06:00:00:00:00:0a")).fault \
@@ -398,6 +410,7 @@ def test_network_interfaces(vmm):
          "rx_rate_limiter": None, "tx_rate_limiter": None}]
 
 
+@pytest.mark.contract(13)
 def test_vsock(vmm, tmp_path):
     path = str(tmp_path / "v")
     vmm.ok("PUT", "/vsock", {"guest_cid": 3, "uds_path": path})
@@ -414,6 +427,7 @@ def test_vsock(vmm, tmp_path):
     assert vmm.get("/vm/config").json["vsock"] is None
 
 
+@pytest.mark.contract(15)
 def test_balloon(vmm):
     assert vmm.get("/balloon").fault == "Balloon config error: No balloon device found."
     assert vmm.put("/balloon", {"amount_mib": 129, "deflate_on_oom": True}).fault == (
@@ -442,11 +456,13 @@ def test_balloon(vmm):
         ({"total_size_mib": 129}, "Total size must be a multiple of slot size (128 MiB)"),
     ],
 )
+@pytest.mark.contract(14)
 def test_memory_hotplug_limits(vmm, body, text):
     fault = vmm.put("/hotplug/memory", json.dumps(body)).fault
     assert fault == f"Memory hotplug config error: {text}"
 
 
+@pytest.mark.contract(6)
 def test_mmds_config(vmm):
     def put(**body):
         return vmm.put("/mmds/config", json.dumps(body))
@@ -472,6 +488,7 @@ def test_mmds_config(vmm):
     assert vmm.get("/vm/config").json["mmds-config"] is None
 
 
+@pytest.mark.contract(19, 28)
 def test_mmds(vmm):
     assert vmm.get("/mmds").text == "{}"
     assert vmm.patch("/mmds", {"a": 1}).fault == (
@@ -483,6 +500,7 @@ def test_mmds(vmm):
 
 
 @pytest.mark.parametrize("flag", ["--mmds-size-limit", "--http-api-max-payload-size"])
+@pytest.mark.contract(23, 28)
 def test_the_mmds_has_a_limit(spawn, flag):
     vmm = spawn(flag, 30)
     vmm.ok("PUT", "/mmds", '{"k":"' + "x" * 21 + '"}')
@@ -493,6 +511,7 @@ def test_the_mmds_has_a_limit(spawn, flag):
     assert vmm.get("/mmds").json == {"k": "x" * 22}
 
 
+@pytest.mark.contract(17)
 def test_the_whole_configuration(vmm, tmp_path):
     assert vmm.get("/vm/config").json == {
         "balloon": None, "drives": [], "boot-source": {
@@ -523,12 +542,14 @@ LATCHED = ("Load snapshot error: Loading a microVM snapshot not allowed after co
         ("PUT", "/mmds/config", {"network_interfaces": []}),
     ],
 )
+@pytest.mark.contract(18)
 def test_no_load_after_configuring(vmm, method, path, body):
     vmm.request(method, path, body)
     assert vmm.put("/snapshot/load", LOAD).fault == LATCHED
     assert vmm.get("/").status == 200
 
 
+@pytest.mark.contract(18)
 def test_what_does_not_stop_a_load(vmm):
     vmm.ok("PUT", "/logger", {})
     vmm.ok("PUT", "/mmds", {})
@@ -540,6 +561,7 @@ def test_what_does_not_stop_a_load(vmm):
     assert vmm.process.wait(20) == 1, "a load that failed leaves no process"
 
 
+@pytest.mark.contract(18)
 def test_a_deprecated_load_says_so_also_when_it_fails(vmm):
     vmm.put("/entropy", {})
     answer = vmm.put("/snapshot/load", {"snapshot_path": "a", "mem_file_path": "b"})

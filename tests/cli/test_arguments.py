@@ -51,6 +51,7 @@ def test_very_long_arguments_are_survived(squib):
     assert squib("--id", "x" * 100_000).code == 1
 
 
+@pytest.mark.contract(12, 25)
 def test_the_version_comes_first(squib):
     result = squib("--version")
     assert result.code == 0

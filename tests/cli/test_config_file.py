@@ -149,6 +149,7 @@ def test_a_pipe_is_read_to_its_end(squib, tmp_path):
          "unknown field `turbo`, expected `accel` at line 1 column 18"),
     ],
 )
+@pytest.mark.contract(21)
 def test_malformed_json(squib, vm_json, text, sentence):
     expect(boot(squib, vm_json(text)), f"{FAILED}Invalid JSON: {sentence}")
 
@@ -177,6 +178,7 @@ def test_deep_nesting(squib, vm_json):
         ),
     ],
 )
+@pytest.mark.contract(21)
 def test_machines_that_cannot_be(squib, vm_json, machine, sentence):
     result = boot(squib, vm_json(machine_config=machine))
     expect(result, FAILED + sentence)
@@ -236,6 +238,7 @@ def test_devices_are_checked(squib, vm_json):
         (signal.SIGINT, -signal.SIGINT),
     ],
 )
+@pytest.mark.contract(30)
 def test_fatal_signals(squib_path, tmp_path, number, code):
     """A pipe nobody writes to keeps squib waiting, and a signal ends it."""
     path = tmp_path / "fifo"

@@ -5,15 +5,19 @@ import os
 import re
 import subprocess
 
+import pytest
+
 HEAD = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9} \["
 MISSING = ["--no-api", "--config-file", "/nowhere"]
 
 
+@pytest.mark.contract(26)
 def test_a_line_has_firecrackers_format(squib):
     lines = squib("--id", "vm-1", *MISSING).out.splitlines()
     assert all(re.match(HEAD + r"vm-1:main\] ", line) for line in lines)
 
 
+@pytest.mark.contract(26)
 def test_level_and_origin_are_shown_on_request(squib):
     out = squib("--show-level", "--show-log-origin", *MISSING).out
     pattern = HEAD + r"anonymous-instance:main:INFO:src/main/\w+\.c:\d+\] Running"
@@ -21,6 +25,7 @@ def test_level_and_origin_are_shown_on_request(squib):
     assert ":main:ERROR:src/main/" in out
 
 
+@pytest.mark.contract(26)
 def test_the_level_hides_lines(squib):
     for level in ("Error", "ERROR", "error"):
         out = squib("--level", level, *MISSING).out
@@ -38,6 +43,7 @@ def test_a_wrong_level_is_a_bad_configuration(squib):
     )
 
 
+@pytest.mark.contract(26)
 def test_the_module_filters(squib):
     assert "Running" in squib("--module", "main", *MISSING).out
     assert "Running" in squib("--module", "main::firecracker", *MISSING).out

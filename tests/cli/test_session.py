@@ -44,6 +44,7 @@ READY = [*guests.uart(), *guests.say(PROMPT.decode())]
 
 
 @pytest.mark.parametrize("end", [guests.SYSTEM_OFF, guests.SYSTEM_RESET])
+@pytest.mark.contract(31)
 def test_power_off_and_reset_both_end_well(boot, tmp_path, end):
     # In a file of its own the log cannot come between the guest's letters.
     log = tmp_path / "log"
@@ -227,6 +228,7 @@ def test_keys_reach_the_guest_and_ctrl_a_x_leaves(terminal):
     assert t.end() == (0, b"")
 
 
+@pytest.mark.contract(44)
 def test_a_terminal_is_restored_after_power_off(terminal):
     wait = [guests.ldr(1, 9, guests.FR), guests.tbnz(1, guests.RXFE, -1)]
     t = terminal(wait, guests.psci(guests.SYSTEM_OFF))
@@ -247,6 +249,7 @@ def test_a_terminal_is_restored_after_power_off(terminal):
         (signal.SIGABRT, -signal.SIGABRT),
     ],
 )
+@pytest.mark.contract(44)
 def test_a_terminal_is_restored_after_signals(terminal, number, code):
     t = terminal(guests.branch(0))
     t.process.send_signal(number)

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Counts how much of Firecracker's contract the tests hold.
+
+A test that checks what one of upstream's own tests asserts says so with
+@pytest.mark.contract(N, ...), N being rows of ROWS. `make contract` runs these
+and prints a line for each row; a row without a test is shown as such.
+"""
+
+import collections
+
+# Upstream's tests that another implementation can be held to, without a jail
+# and without x86: the file and the test, and what of it squib does not have
+# yet. Numbers are for life.
+ROWS = {
+    1: ("test_api_server::api_socket_in_use", ""),
+    2: ("test_api::api_put_update_pre_boot", ""),
+    3: ("test_api::api_machine_config", ""),
+    4: ("test_api::negative_machine_config_api", ""),
+    5: ("test_api::net_api_put_update_pre_boot", ""),
+    6: ("test_api::api_mmds_config", ""),
+    7: ("test_api::rate_limiters_api_config", ""),
+    8: ("test_api::api_patch_pre_boot", ""),
+    9: ("test_api::negative_api_patch_post_boot", ""),
+    10: ("test_api::api_put_update_post_boot", ""),
+    11: ("test_api::drive_patch", ""),
+    12: ("test_api::api_version", ""),
+    13: ("test_api::api_vsock", ""),
+    14: ("test_api::api_entropy, api_memory_hotplug", ""),
+    15: ("test_api::api_balloon", ""),
+    16: ("test_api::pmem_api, pmem_rate_limiter_api", ""),
+    17: ("test_api::get_full_config", ""),
+    18: ("test_api::negative_snapshot_load_api", ""),
+    19: ("test_api::map_private_seccomp_regression", ""),
+    20: ("test_cmd_line_start::config_start_*", ""),
+    21: ("test_cmd_line_start::config_bad_machine_config", ""),
+    22: ("test_cmd_line_start::config_start_with_limit", ""),
+    23: ("test_cmd_line_start::start_with_metadata*", ""),
+    24: ("test_cmd_line_start::config_start_and_mmds_with_api", ""),
+    25: ("test_cmd_line_parameters::*", "no snapshots"),
+    26: ("test_logging::*", ""),
+    27: ("test_metrics::*", ""),
+    28: ("test_mmds::*", ""),
+    29: ("test_pause_resume::*", ""),
+    30: ("test_signals::*", ""),
+    31: ("test_shut_down::reboot", ""),
+    32: ("test_snapshot_basic::*", "no snapshots"),
+    33: ("test_uffd::*", "no snapshots"),
+    34: ("test_vsock::*", ""),
+    35: ("test_balloon::*", ""),
+    36: ("test_hotplug::hotplug_no_pci", ""),
+    37: ("test_hotplug::*", "no PCI"),
+    38: ("test_kernel_cmdline::init_params", ""),
+    39: ("test_max_devices", "32 slots instead of 92"),
+    40: ("test_rtc, test_pvtime, test_vmclock, test_rng", ""),
+    41: ("test_net, test_net_config_space", ""),
+    42: ("test_drive_virtio::*", ""),
+    43: ("test_pmem::*, test_topology", ""),
+    44: ("test_serial_io::*", ""),
+    46: ("test_swagger", ""),
+}
+
+
+def pytest_configure(config):
+    config.addinivalue_line(
+        "markers", "contract(rows): checks these rows of upstream's contract"
+    )
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        for mark in item.iter_markers("contract"):
+            for row in mark.args:
+                assert row in ROWS, f"{item.nodeid}: there is no row {row}"
+                item.user_properties.append(("contract", row))
+
+
+def pytest_terminal_summary(terminalreporter):
+    counts = collections.Counter()
+    for how in ("passed", "failed", "error"):
+        for report in terminalreporter.getreports(how):
+            for name, row in getattr(report, "user_properties", ()):
+                if name == "contract" and (report.when == "call" or how != "passed"):
+                    counts[row, how == "passed"] += 1
+    if not counts:
+        return
+    terminalreporter.section("contract")
+    for row, (upstream, lacks) in ROWS.items():
+        passed, failed = counts[row, True], counts[row, False]
+        if passed or failed:
+            what = f"{passed:4} passed" + (f", {failed} FAILED" if failed else "")
+        else:
+            what = lacks or "no test"
+        terminalreporter.write_line(f"{row:3}  {upstream:48} {what}")
+    held = sum(1 for row in ROWS if counts[row, True] and not counts[row, False])
+    cases = sum(n for (_, good), n in counts.items() if good)
+    terminalreporter.write_line(
+        f"{held} of {len(ROWS)} rows of the contract hold, by {cases} cases"
+    )
