@@ -183,15 +183,20 @@ static int no_device(const char *prefix, const char *suffix, struct err *e)
                    prefix, suffix);
 }
 
+static const struct attached *devices_of(const struct api *api)
+{
+    const struct api_owner *owner = &api->opt.owner;
+
+    return owner->attached ? owner->attached(owner->ctx) : NULL;
+}
+
 #define DRIVE_PREFIX "Drive config error: Unable to patch the block device"
 #define DRIVE_SUFFIX " Please verify the request arguments."
 
 int patch_drive(struct api *api, struct api_call *call, struct err *e)
 {
     const struct drive_update *given = call->given;
-    const struct attached *devices =
-        api->opt.owner.attached ? api->opt.owner.attached(api->opt.owner.ctx)
-                                : NULL;
+    const struct attached *devices = devices_of(api);
     struct err why;
 
     if (!devices || !attached_find(devices, VIRTIO_ID_BLOCK, given->id))
@@ -212,11 +217,16 @@ int patch_drive(struct api *api, struct api_call *call, struct err *e)
 
 int patch_net(struct api *api, struct api_call *call, struct err *e)
 {
-    (void)api;
-    (void)call;
-    return no_device("Network config error: Unable to update the network "
-                     "device",
-                     "", e);
+    const struct net_update *given = call->given;
+    const struct attached *devices = devices_of(api);
+
+    if (!devices || attached_patch_net(devices, given->id, &given->rx_limit,
+                                       &given->tx_limit, NULL) < 0)
+        return no_device("Network config error: Unable to update the network "
+                         "device",
+                         "", e);
+    return devices_patch_net(&api->opt.cfg->devices, given->id,
+                             &given->rx_limit, &given->tx_limit, e);
 }
 
 int patch_pmem(struct api *api, struct api_call *call, struct err *e)

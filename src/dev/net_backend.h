@@ -74,9 +74,11 @@ struct net_backend {
     void *ctx; /* borrowed */
 };
 
-/* dev/net_tap.c: an existing TAP of the host, by name. NULL: why in *e, with
-   the command that makes one. Linux. */
-struct net_backend *net_tap_new(const char *name, struct err *e);
+/* dev/net_tap.c: a TAP of the host, by name. One that is not there is made if
+   `may_make` and this process may, which is told in the log: it has no address,
+   and is gone with the process. NULL: why in *e, with the command that makes
+   one. Linux. */
+struct net_backend *net_tap_new(const char *name, bool may_make, struct err *e);
 
 /* dev/net_user.c: a network of its own behind this process's sockets, no
    rights needed. `forwards`: what follows "user:" in a host_dev_name, such as

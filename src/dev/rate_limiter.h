@@ -46,6 +46,12 @@ struct rate_limiter {
 void rate_limiter_init(struct rate_limiter *rl,
                        const struct limiter_config *cfg, uint64_t now_ns);
 
+/* Whether it can hold anybody back: else nobody needs to look at the clock. */
+static inline bool rate_limiter_limits(const struct rate_limiter *rl)
+{
+    return rl->bytes.size || rl->ops.size;
+}
+
 /* One operation of so many bytes (0: none that count). False: nothing was
    taken, wait until rl->blocked_until. */
 bool rate_limiter_take(struct rate_limiter *rl, uint64_t bytes,

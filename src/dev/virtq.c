@@ -206,6 +206,11 @@ static const char *walk(const struct virtq *q, struct virtq_chain *chain)
     return "a chain that loops";
 }
 
+unsigned virtq_waiting(const struct virtq *q)
+{
+    return q->ram ? offered(q) : 0;
+}
+
 enum virtq_got virtq_pop(struct virtq *q, struct virtq_chain *chain)
 {
     size_t slot;
@@ -308,15 +313,27 @@ static uint64_t move(const struct iovec *iov, unsigned count, uint64_t skip,
     return moved;
 }
 
+uint64_t iov_read(const struct iovec *iov, unsigned count, uint64_t skip,
+                  void *buf, uint64_t len)
+{
+    return move(iov, count, skip, buf, NULL, len);
+}
+
+uint64_t iov_write(const struct iovec *iov, unsigned count, uint64_t skip,
+                   const void *buf, uint64_t len)
+{
+    return move(iov, count, skip, NULL, buf, len);
+}
+
 uint64_t virtq_read(const struct virtq_chain *chain, uint64_t skip, void *buf,
                     uint64_t len)
 {
-    return move(chain->iov, chain->num_out, skip, buf, NULL, len);
+    return iov_read(chain->iov, chain->num_out, skip, buf, len);
 }
 
 uint64_t virtq_write(const struct virtq_chain *chain, uint64_t skip,
                      const void *buf, uint64_t len)
 {
-    return move(chain->iov + chain->num_out, chain->num_in, skip, NULL, buf,
-                len);
+    return iov_write(chain->iov + chain->num_out, chain->num_in, skip, buf,
+                     len);
 }

@@ -75,6 +75,16 @@ void virtq_done(struct virtq *q, const struct virtq_chain *chain, uint32_t len);
 /* Shows the driver what was pushed: true if it wants an interrupt for it. */
 bool virtq_flush(struct virtq *q);
 
+/* How many chains are there to pop; a wrong number for a broken ring. */
+unsigned virtq_waiting(const struct virtq *q);
+
+/* Copies between buffers and a buffer, `skip` bytes into the former; returns
+   how many there were, at most `len`. */
+uint64_t iov_read(const struct iovec *iov, unsigned count, uint64_t skip,
+                  void *buf, uint64_t len);
+uint64_t iov_write(const struct iovec *iov, unsigned count, uint64_t skip,
+                   const void *buf, uint64_t len);
+
 /* Copies between a chain and a buffer, `skip` bytes into the readable or the
    writable part; returns how many there were, at most `len`. */
 uint64_t virtq_read(const struct virtq_chain *chain, uint64_t skip, void *buf,

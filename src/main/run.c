@@ -41,6 +41,13 @@ static const char usage[] =
     "                       a disk, /dev/vda and so on; may come again. Options,\n"
     "                       with commas: ro, root, unsafe, async, discard.\n"
     "                       Without --initrd the first one is the root\n"
+    "  -n, --net tap=NAME|user[:FORWARDS][,mac=M][,mtu=N]\n"
+    "                       a network interface, eth0 and so on; may come "
+    "again.\n"
+    "                       tap: a TAP of this host; user: a network that "
+    "needs\n"
+    "                       no rights, with ports of this host forwarded, such\n"
+    "                       as user:tcp=8080:80,udp=53:53\n"
     "      --rng            an entropy device\n"
     "      --accel NAME     what runs the guest: auto, soft [auto]\n"
     "      --tier NAME      of soft: auto, jit, interp, lockstep [auto]; with\n"
@@ -65,6 +72,7 @@ enum option_id {
     OPT_MEM = 'm',
     OPT_APPEND = 'a',
     OPT_DISK = 'd',
+    OPT_NET = 'n',
     OPT_HELP = 'h',
     OPT_ACCEL = 256,
     OPT_TIER,
@@ -76,7 +84,7 @@ enum option_id {
     OPT_RNG,
 };
 
-static const char short_options[] = ":k:i:c:m:a:d:h";
+static const char short_options[] = ":k:i:c:m:a:d:n:h";
 static const struct option long_options[] = {
     {"kernel", required_argument, NULL, OPT_KERNEL},
     {"initrd", required_argument, NULL, OPT_INITRD},
@@ -84,6 +92,7 @@ static const struct option long_options[] = {
     {"mem", required_argument, NULL, OPT_MEM},
     {"append", required_argument, NULL, OPT_APPEND},
     {"disk", required_argument, NULL, OPT_DISK},
+    {"net", required_argument, NULL, OPT_NET},
     {"rng", no_argument, NULL, OPT_RNG},
     {"accel", required_argument, NULL, OPT_ACCEL},
     {"tier", required_argument, NULL, OPT_TIER},
@@ -285,6 +294,8 @@ static int take(struct run_options *run, int option, struct buf *line,
         return append(line, optarg, e);
     case OPT_DISK:
         return add_disk(run, optarg, e);
+    case OPT_NET:
+        return run_add_net(&run->vm.devices, optarg, e);
     case OPT_RNG:
         run->vm.devices.has_entropy = true;
         return 0;

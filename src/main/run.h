@@ -25,3 +25,6 @@ const char *run_usage(void);
 
 /* "512", "512M", "512MiB", "2G": in MiB; false if it is none of these. */
 bool run_parse_size(const char *text, uint64_t *mib);
+
+/* One more interface: the value of a --net. */
+int run_add_net(struct vm_devices *d, const char *text, struct err *e);

@@ -10,6 +10,7 @@
 #include "base/macros.h"
 #include "dev/block.h"
 #include "dev/entropy.h"
+#include "dev/net.h"
 #include "dev/virtio_mmio.h"
 #include "machine/layout.h"
 
@@ -79,6 +80,22 @@ static int add_drive(struct attached *a, const struct drive_config *d,
     return add(a, block_new(&cfg, a->worker, a->ram, e), d->id, e);
 }
 
+static int add_net(struct attached *a, const struct net_config *c,
+                   struct err *e)
+{
+    struct nic_config cfg = {
+        .id = c->id,
+        .mtu = c->mtu,
+        .rx = limiter_config_of(&c->rx_limit),
+        .tx = limiter_config_of(&c->tx_limit),
+        .detour = NULL, /* the MMDS's place, where c->has_mmds */
+    };
+
+    cfg.has_mac = c->guest_mac && net_parse_mac(c->guest_mac, cfg.mac);
+    cfg.backend = devices_take_net(c, e);
+    return add(a, net_new(&cfg, a->worker, a->ram, e), c->id, e);
+}
+
 /* Firecracker's order: balloon, block with the root first, net, pmem, vsock,
    entropy, memory. */
 static int add_all(struct attached *a, const struct vm_devices *cfg,
@@ -88,6 +105,8 @@ static int add_all(struct attached *a, const struct vm_devices *cfg,
 
     for (size_t n = 0; n < cfg->num_drives && rc == 0; n++)
         rc = add_drive(a, &cfg->drives[n], e);
+    for (size_t n = 0; n < cfg->num_nets && rc == 0; n++)
+        rc = add_net(a, &cfg->nets[n], e);
     if (rc == 0 && cfg->has_entropy) {
         struct limiter_config limiter = limiter_config_of(&cfg->entropy.limit);
 
@@ -171,14 +190,26 @@ struct virtio_dev *attached_find(const struct attached *a, unsigned kind,
 }
 
 /* A bucket that was not given stays. */
+struct patch {
+    struct limiter_config cfg;
+    const struct bucket_config *bytes, *ops; /* of cfg, or NULL */
+};
+
+static void patch_init(struct patch *p, const struct rate_limit *limit)
+{
+    p->cfg = limiter_config_of(limit);
+    p->bytes =
+        limit->given & RATE_LIMIT_GIVEN_BANDWIDTH ? &p->cfg.bandwidth : NULL;
+    p->ops = limit->given & RATE_LIMIT_GIVEN_OPS ? &p->cfg.ops : NULL;
+}
+
 static void patch_limiter(struct virtio_dev *dev,
                           const struct rate_limit *limit)
 {
-    const struct limiter_config cfg = limiter_config_of(limit);
+    struct patch p;
 
-    block_set_limiter(
-        dev, limit->given & RATE_LIMIT_GIVEN_BANDWIDTH ? &cfg.bandwidth : NULL,
-        limit->given & RATE_LIMIT_GIVEN_OPS ? &cfg.ops : NULL);
+    patch_init(&p, limit);
+    block_set_limiter(dev, p.bytes, p.ops);
 }
 
 int attached_patch_drive(const struct attached *a, const char *id,
@@ -194,6 +225,25 @@ int attached_patch_drive(const struct attached *a, const char *id,
     if (rc == 0 && limit)
         patch_limiter(dev, limit);
     return rc;
+}
+
+int attached_patch_net(const struct attached *a, const char *id,
+                       const struct rate_limit *rx, const struct rate_limit *tx,
+                       struct err *e)
+{
+    struct virtio_dev *dev = attached_find(a, VIRTIO_ID_NET, id);
+    struct patch r, t;
+
+    if (!dev)
+        return err_set(e, -ENODEV, "there is no interface with the id %.64s",
+                       id);
+    patch_init(&r, rx);
+    patch_init(&t, tx);
+    net_set_limits(dev, &(struct net_limits){.rx_bytes = r.bytes,
+                                             .rx_ops = r.ops,
+                                             .tx_bytes = t.bytes,
+                                             .tx_ops = t.ops});
+    return 0;
 }
 
 int attached_sync(const struct attached *a, struct err *e)

@@ -45,6 +45,12 @@ int attached_patch_drive(const struct attached *a, const char *id,
                          const char *path, const struct rate_limit *limit,
                          struct err *e);
 
+/* PATCH /network-interfaces: buckets that were not given stay. -ENODEV: no such
+   interface. */
+int attached_patch_net(const struct attached *a, const char *id,
+                       const struct rate_limit *rx, const struct rate_limit *tx,
+                       struct err *e);
+
 /* Everything that was written is on the disks: before a snapshot. */
 int attached_sync(const struct attached *a, struct err *e);
 

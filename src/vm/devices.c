@@ -4,24 +4,18 @@
 #include "vm/devices.h"
 
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "base/heap.h"
 #include "base/macros.h"
+#include "vm/devices_impl.h"
 
-enum {
-    MTU_MIN = 68,
-    BLOCK_MIB_MIN = 2,
-    SLOT_MIB_MIN = 128,
-    VSOCK_BACKLOG = 128
-};
+enum { BLOCK_MIB_MIN = 2, SLOT_MIB_MIN = 128, VSOCK_BACKLOG = 128 };
 
 /* ---- release ---- */
 
@@ -31,14 +25,6 @@ static void drive_release(struct drive_config *c)
     heap_free(c->partuuid);
     heap_free(c->path);
     heap_free(c->socket);
-    memset(c, 0, sizeof(*c));
-}
-
-static void net_release(struct net_config *c)
-{
-    heap_free(c->id);
-    heap_free(c->host_dev_name);
-    heap_free(c->guest_mac);
     memset(c, 0, sizeof(*c));
 }
 
@@ -104,6 +90,15 @@ void rate_limit_normalize(struct rate_limit *limit)
     bucket_normalize(&limit->ops);
 }
 
+void rate_limit_patch(struct rate_limit *limit, const struct rate_limit *given)
+{
+    if (given->given & RATE_LIMIT_GIVEN_BANDWIDTH)
+        limit->bandwidth = given->bandwidth;
+    if (given->given & RATE_LIMIT_GIVEN_OPS)
+        limit->ops = given->ops;
+    rate_limit_normalize(limit);
+}
+
 bool rate_limit_is_set(const struct rate_limit *limit)
 {
     return limit->bandwidth.size || limit->ops.size;
@@ -111,8 +106,7 @@ bool rate_limit_is_set(const struct rate_limit *limit)
 
 /* ---- lists ---- */
 
-/* Room for one more item at the end of a list; the item is zeroed. */
-static int grow(void **items, size_t count, size_t size, struct err *e)
+int devices_grow(void **items, size_t count, size_t size, struct err *e)
 {
     void *more = heap_realloc(*items, (count + 1) * size);
 
@@ -185,7 +179,7 @@ static int place_drive(struct vm_devices *d, struct drive_config *given,
     struct drive_config drive = *given;
 
     if (at == d->num_drives) {
-        int rc = grow((void **)&d->drives, at, sizeof(drive), e);
+        int rc = devices_grow((void **)&d->drives, at, sizeof(drive), e);
 
         if (rc < 0)
             return rc;
@@ -239,89 +233,8 @@ int devices_patch_drive(struct vm_devices *d, const char *id, const char *path,
         heap_free(drive->path);
         drive->path = copy;
     }
-    if (limit->given & RATE_LIMIT_GIVEN_BANDWIDTH)
-        drive->limit.bandwidth = limit->bandwidth;
-    if (limit->given & RATE_LIMIT_GIVEN_OPS)
-        drive->limit.ops = limit->ops;
-    rate_limit_normalize(&drive->limit);
+    rate_limit_patch(&drive->limit, limit);
     return 0;
-}
-
-/* ---- network interfaces ---- */
-
-static int check_net(const struct vm_devices *d, const struct net_config *c,
-                     struct err *e)
-{
-    for (size_t n = 0; c->guest_mac && n < d->num_nets; n++) {
-        const struct net_config *o = &d->nets[n];
-
-        if (o->guest_mac && strcasecmp(o->guest_mac, c->guest_mac) == 0 &&
-            strcmp(o->id, c->id) != 0)
-            return err_set(e, -EADDRINUSE,
-                           "The MAC address is already in use: %s",
-                           c->guest_mac);
-    }
-    return 0;
-}
-
-static int check_net_backend(const struct vm_devices *d,
-                             const struct net_config *c, bool has_mtu,
-                             struct err *e)
-{
-    for (size_t n = 0; n < d->num_nets; n++) {
-        if (strcmp(d->nets[n].host_dev_name, c->host_dev_name) == 0)
-            return err_set(e, -EBUSY,
-                           "Could not create the network device: Open tap "
-                           "device failed: Error while creating ifreq "
-                           "structure: %s (os error %d). Invalid TUN/TAP "
-                           "Backend provided by %.32s. Check our documentation "
-                           "on setting up the network devices.",
-                           strerror(EBUSY), EBUSY, c->host_dev_name);
-    }
-    if (has_mtu && c->mtu < MTU_MIN)
-        return err_set(e, -ERANGE,
-                       "Could not create the network device: MTU %u is out "
-                       "of range [68, 65535]",
-                       c->mtu);
-    return 0;
-}
-
-static void drop_net(struct vm_devices *d, const char *id)
-{
-    for (size_t n = 0; n < d->num_nets; n++) {
-        if (strcmp(d->nets[n].id, id) != 0)
-            continue;
-        net_release(&d->nets[n]);
-        d->nets[n] =
-            d->nets[--d->num_nets]; /* the order changes, as upstream */
-        return;
-    }
-}
-
-/* The old interface of this name is gone even if the new one cannot be made:
-   that is what upstream does. */
-int devices_put_net(struct vm_devices *d, struct net_config *given,
-                    struct err *e)
-{
-    enum { MTU_BIT = 1 << 3 };
-    int rc = check_net(d, given, e);
-
-    rate_limit_normalize(&given->rx_limit);
-    rate_limit_normalize(&given->tx_limit);
-    for (char *c = given->guest_mac; c && *c; c++)
-        *c = (char)tolower((unsigned char)*c);
-    if (rc == 0) {
-        drop_net(d, given->id);
-        rc = check_net_backend(d, given, given->given & MTU_BIT, e);
-    }
-    if (rc == 0)
-        rc = grow((void **)&d->nets, d->num_nets, sizeof(*given), e);
-    if (rc == 0) {
-        d->nets[d->num_nets++] = *given;
-        memset(given, 0, sizeof(*given));
-    }
-    net_release(given);
-    return rc;
 }
 
 /* ---- persistent memory ---- */
@@ -350,7 +263,7 @@ int devices_put_pmem(struct vm_devices *d, struct pmem_config *given,
     while (at < d->num_pmems && strcmp(d->pmems[at].id, given->id) != 0)
         at++;
     if (rc == 0 && at == d->num_pmems) {
-        rc = grow((void **)&d->pmems, at, sizeof(*given), e);
+        rc = devices_grow((void **)&d->pmems, at, sizeof(*given), e);
         d->num_pmems += rc == 0;
     }
     if (rc == 0) {
@@ -543,7 +456,6 @@ int devices_missing(const struct vm_devices *d, struct err *e)
         const char *what;
     } all[] = {
         {d->has_balloon, "a balloon"},
-        {d->num_nets, "network interfaces"},
         {d->num_pmems, "pmem devices"},
         {d->has_vsock, "a vsock device"},
         {d->has_memory_hotplug, "memory hotplug"},

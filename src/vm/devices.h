@@ -16,6 +16,8 @@
 
 #include "base/err.h"
 
+struct net_backend;
+
 struct token_bucket {
     uint64_t size;
     uint64_t one_time_burst;
@@ -57,6 +59,8 @@ struct net_config {
     struct rate_limit rx_limit, tx_limit;
     uint64_t given;
     bool has_mmds;
+    bool tap_must_exist;       /* squib's own: else it may be made */
+    struct net_opened *opened; /* owned: the host's side, since it was given */
 };
 
 struct vsock_config {
@@ -147,6 +151,17 @@ int devices_patch_drive(struct vm_devices *d, const char *id, const char *path,
                         const struct rate_limit *limit, struct err *e);
 int devices_put_net(struct vm_devices *d, struct net_config *given,
                     struct err *e);
+
+/* The interface's limits were changed while it ran: buckets that were not given
+   stay. */
+int devices_patch_net(struct vm_devices *d, const char *id,
+                      const struct rate_limit *rx, const struct rate_limit *tx,
+                      struct err *e);
+
+/* The host's side of an interface, for its device: what was opened when it was
+   configured, or opened again if that is a device's already. */
+struct net_backend *devices_take_net(const struct net_config *c, struct err *e);
+
 int devices_put_pmem(struct vm_devices *d, struct pmem_config *given,
                      struct err *e);
 int devices_put_vsock(struct vm_devices *d, struct vsock_config *given,
@@ -168,4 +183,7 @@ int devices_put_serial(struct vm_devices *d, struct serial_config *given,
 int devices_missing(const struct vm_devices *d, struct err *e);
 
 void rate_limit_normalize(struct rate_limit *limit);
+
+/* Buckets that were not given stay. */
+void rate_limit_patch(struct rate_limit *limit, const struct rate_limit *given);
 bool rate_limit_is_set(const struct rate_limit *limit);

@@ -360,7 +360,7 @@ def test_drives(vmm, tmp_path):
 def test_rate_limiters(vmm, tmp_path, given, shown):
     body = drive(tmp_path, "a", rate_limiter=given)
     assert vmm.put("/drives/a", json.dumps(body)).status == 204
-    body = {"iface_id": "n", "host_dev_name": "t", "rx_rate_limiter": given}
+    body = {"iface_id": "n", "host_dev_name": "user", "rx_rate_limiter": given}
     assert vmm.put("/network-interfaces/n", json.dumps(body)).status == 204
     assert vmm.put("/entropy", json.dumps({"rate_limiter": given})).status == 204
     config = vmm.get("/vm/config").json
@@ -394,20 +394,36 @@ def nic(name, tap, **more):
 
 @pytest.mark.contract(5)
 def test_network_interfaces(vmm):
-    vmm.ok("PUT", "/network-interfaces/a", nic("a", "t0", guest_mac="06:00:00:00:00:0A"))
-    assert vmm.put("/network-interfaces/b", nic("b", "t1", guest_mac="06:00:00:00:00:0a")).fault \
+    vmm.ok("PUT", "/network-interfaces/a", nic("a", "user", guest_mac="06:00:00:00:00:0A"))
+    assert vmm.put("/network-interfaces/b", nic("b", "user", guest_mac="06:00:00:00:00:0a")).fault \
         == "Network config error: The MAC address is already in use: 06:00:00:00:00:0a"
-    assert vmm.put("/network-interfaces/b", nic("b", "t1", mtu=67)).fault == (
+    assert vmm.put("/network-interfaces/b", nic("b", "user", mtu=67)).fault == (
         "Network config error: Could not create the network device: "
         "MTU 67 is out of range [68, 65535]")
-    fault = vmm.put("/network-interfaces/b", nic("b", "t0")).fault
-    assert fault.startswith("Network config error: Could not create the network device: ")
-    vmm.ok("PUT", "/network-interfaces/b", nic("b", "t1", mtu=1500))
+    vmm.ok("PUT", "/network-interfaces/b", nic("b", "user", mtu=1500))
     assert vmm.get("/vm/config").json["network-interfaces"] == [
-        {"iface_id": "a", "host_dev_name": "t0", "guest_mac": "06:00:00:00:00:0a", "mtu": None,
+        {"iface_id": "a", "host_dev_name": "user", "guest_mac": "06:00:00:00:00:0a", "mtu": None,
          "rx_rate_limiter": None, "tx_rate_limiter": None},
-        {"iface_id": "b", "host_dev_name": "t1", "guest_mac": None, "mtu": 1500,
+        {"iface_id": "b", "host_dev_name": "user", "guest_mac": None, "mtu": 1500,
          "rx_rate_limiter": None, "tx_rate_limiter": None}]
+
+
+@pytest.mark.contract(5)
+def test_a_tap_is_opened_when_it_is_put(vmm):
+    if os.geteuid() or not os.access("/dev/net/tun", os.W_OK):
+        pytest.skip("TAPs can only be made by root, and with a /dev/net/tun")
+    tap, prefix = f"sq{os.getpid()}", (
+        "Network config error: Could not create the network device: Open tap device failed: ")
+    vmm.ok("PUT", "/network-interfaces/a", nic("a", tap))
+    vmm.ok("PUT", "/network-interfaces/a", nic("a", tap))
+    fault = vmm.put("/network-interfaces/b", nic("b", tap)).fault
+    assert fault.startswith(
+        prefix + "Error while creating ifreq structure: Device or resource busy (os error 16). "
+        f"Invalid TUN/TAP Backend provided by {tap}. Check our documentation on setting up the "
+        "network devices. ")
+    assert "ip tuntap add dev NAME mode tap" in fault
+    fault = vmm.put("/network-interfaces/b", nic("b", "x" * 16)).fault
+    assert fault.startswith(prefix + "Invalid interface name")
 
 
 @pytest.mark.contract(13)
@@ -473,7 +489,7 @@ def test_mmds_config(vmm):
     assert put(network_interfaces=["x"]).fault == (
         prefix + "The list of network interface IDs provided contains at least one ID that does "
         "not correspond to any existing network interface.")
-    vmm.ok("PUT", "/network-interfaces/x", nic("x", "t"))
+    vmm.ok("PUT", "/network-interfaces/x", nic("x", "user"))
     for ip in ("169.254.0.5", "169.254.255.0", "1.1.1.1"):
         assert put(network_interfaces=["x"], ipv4_address=ip).fault == (
             prefix + "The MMDS IPv4 address is not link local.")
@@ -484,7 +500,7 @@ def test_mmds_config(vmm):
         "imds_compat": False}
     answer = put(network_interfaces=["x"], version="V2", ipv4_address="169.254.1.1")
     assert answer.status == 204 and not answer.deprecated
-    vmm.ok("PUT", "/network-interfaces/x", nic("x", "t"))
+    vmm.ok("PUT", "/network-interfaces/x", nic("x", "user"))
     assert vmm.get("/vm/config").json["mmds-config"] is None
 
 

@@ -147,7 +147,7 @@ static void devices_are_taken_as_the_api_takes_them(void **state)
              "\"path_on_host\": \"/dev/null\"}, {\"drive_id\": \"b\","
              "\"is_root_device\": true, \"path_on_host\": \"/dev/null\"}],"
              "\"network-interfaces\": [{\"iface_id\": \"n\","
-             "\"host_dev_name\": \"tap0\"}], \"mmds-config\":"
+             "\"host_dev_name\": \"user\"}], \"mmds-config\":"
              "{\"network_interfaces\": [\"n\"]}, \"entropy\": {},"
              "\"balloon\": {\"amount_mib\": 1, \"deflate_on_oom\": true},"
              "\"unheard of\": [], " BOOT "}",

@@ -62,12 +62,12 @@ static void a_new_interface_has_no_mmds(void **state)
 
     (void)state;
     names[0] = heap_strdup("a");
-    put_net(&d, "a", "t0");
-    put_net(&d, "b", "t1");
+    put_net(&d, "a", "user");
+    put_net(&d, "b", "user");
     assert_int_equal(devices_put_mmds(&d, &mmds, &e), 0);
     assert_true(d.nets[0].has_mmds);
     assert_false(d.nets[1].has_mmds);
-    assert_int_equal(put_net(&d, "a", "t0"), 0);
+    assert_int_equal(put_net(&d, "a", "user"), 0);
     assert_int_equal(d.num_nets, 2);
     assert_string_equal(d.nets[0].id, "b");
     assert_false(d.nets[1].has_mmds);
@@ -94,7 +94,7 @@ static void every_failed_allocation_is_survived(void **state)
         struct drive_config c = {.id = heap_strdup("a"),
                                  .path = heap_strdup("/dev/null")};
         struct net_config net = {.id = heap_strdup("a"),
-                                 .host_dev_name = heap_strdup("b")};
+                                 .host_dev_name = heap_strdup("user")};
         struct err e;
 
         heap_fail_after(n);
