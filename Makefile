@@ -13,7 +13,7 @@ export BUILD CPUS MEM KERNEL INITRD APPEND
 ISA_CASES ?= 2000000
 ISA_SEED  ?= $(shell date +%s)
 
-.PHONY: isa-fuzz contract all run test bench soak fmt fmt-check clean guest-kernel debian-rootfs help
+.PHONY: isa-fuzz test-guest-jits contract all run test bench soak fmt fmt-check clean guest-kernel debian-rootfs help
 
 all:
 	@tools/setup build
@@ -25,6 +25,7 @@ run: all
 test:
 	@tools/setup test
 	@tools/fetch-guest
+	@tools/guest-programs luajit gcc
 	@tools/run-tests.py
 
 contract: all
@@ -32,6 +33,14 @@ contract: all
 	@/usr/bin/python3 -m pytest -q -m contract -n $(shell nproc) \
 	    -p no:cacheprovider -c tests/pytest.ini --rootdir tests \
 	    tests/api tests/cli tests/devices tests/boot
+
+test-guest-jits: all
+	@tools/setup test
+	@tools/fetch-guest
+	@tools/guest-programs luajit gcc nodejs java
+	@SQUIB=$(BUILD)/squib /usr/bin/python3 -m pytest -v --timeout 1800 \
+	    -p no:cacheprovider -c tests/pytest.ini --rootdir tests \
+	    tests/jits/test_jits.py tests/jits/all.py
 
 isa-fuzz:
 	@tools/setup test
@@ -78,6 +87,8 @@ help:
 	@echo "make contract       count the cases of Firecracker's contract that hold"
 	@echo "make isa-fuzz       more random instructions against the oracles:"
 	@echo "                    ISA_CASES=2000000 ISA_SEED=now"
+	@echo "make test-guest-jits"
+	@echo "                    LuaJIT, node, Java and gcc in guests; half an hour"
 	@echo "make bench          measure, beside QEMU where it is installed"
 	@echo "                    BENCH=--quick; BENCH=--help lists the others"
 	@echo "make soak           10,000 requests on 10 connections, some of them rude"

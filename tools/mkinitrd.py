@@ -3,10 +3,14 @@
 """Pack the guest's first file system: busybox and what starts it.
 
     mkinitrd.py BUSYBOX INIT OUTPUT [FILE=PATH...]
+    mkinitrd.py --tree FOLDER OUTPUT
 
-INIT becomes /init; FILE=PATH puts FILE at PATH, executable. The archive is cpio's "newc" (the
-kernel's Documentation/driver-api/early-userspace/buffer-format.rst describes
-it), gzipped, the same bytes for the same input.
+INIT becomes /init; FILE=PATH puts FILE at PATH, executable. The archive is
+cpio's "newc" (the kernel's Documentation/driver-api/early-userspace/
+buffer-format.rst describes it), gzipped, the same bytes for the same input.
+
+--tree packs what a folder holds as it is, not gzipped, to be put behind a
+first archive.
 """
 
 import gzip
@@ -42,6 +46,23 @@ class Archive:
         with open(path, "rb") as f:
             self.add(name, stat.S_IFREG | 0o755, f.read())
 
+    def tree(self, folder):
+        """All that is in a folder: files, links and folders, root's."""
+        for path, folders, files in os.walk(folder):
+            folders.sort()
+            for name in sorted(folders + files):
+                self.entry(os.path.join(path, name), folder)
+
+    def entry(self, path, top):
+        info = os.lstat(path)
+        data = b""
+        if stat.S_ISLNK(info.st_mode):
+            data = os.readlink(path).encode()
+        elif stat.S_ISREG(info.st_mode):
+            with open(path, "rb") as f:
+                data = f.read()
+        self.add(os.path.relpath(path, top), info.st_mode, data)
+
     def finish(self):
         self.add("TRAILER!!!", 0)
         self.put(b"\0" * (-self.size % 512))
@@ -64,11 +85,20 @@ def pack(busybox, init, extra):
     return ar.finish()
 
 
-def main(busybox, init, output, *extra):
+def write(output, data):
     new = output + ".new"
     with open(new, "wb") as f:
-        f.write(gzip.compress(pack(busybox, init, extra), 9, mtime=0))
+        f.write(data)
     os.replace(new, output)
+
+
+def main(busybox, init, output, *extra):
+    if busybox == "--tree":
+        ar = Archive()
+        ar.tree(init)
+        write(output, ar.finish())
+        return
+    write(output, gzip.compress(pack(busybox, init, extra), 9, mtime=0))
 
 
 if __name__ == "__main__":

@@ -54,3 +54,20 @@ def test_the_archive_holds_what_a_guest_needs(tmp_path):
 def test_the_same_input_gives_the_same_bytes(tmp_path):
     one, two = make(tmp_path, "a.gz"), make(tmp_path, "b.gz")
     assert one.read_bytes() == two.read_bytes()
+
+
+def test_a_folder_is_packed_with_its_links(tmp_path):
+    tree = tmp_path / "tree"
+    (tree / "usr/lib").mkdir(parents=True)
+    (tree / "usr/lib/file").write_bytes(b"data")
+    (tree / "lib").symlink_to("usr/lib")
+    out = tmp_path / "out"
+    subprocess.run([sys.executable, ROOT / "tools/mkinitrd.py", "--tree", tree,
+                    out], check=True)
+    packed = tmp_path / "packed"
+    packed.write_bytes(gzip.compress(out.read_bytes()))
+    found = entries(packed)
+    assert list(found) == ["lib", "usr", "usr/lib", "usr/lib/file"]
+    assert found["lib"] == (0o120777, (0, 0), b"usr/lib")
+    assert found["usr/lib"][0] == 0o040755
+    assert found["usr/lib/file"] == (0o100644, (0, 0), b"data")
