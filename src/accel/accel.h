@@ -82,6 +82,11 @@ struct accel_ops {
        forget what was made of the code in it. Any thread. */
     void (*ram_written)(struct accel_vm *vm, gpa_t gpa, uint64_t len);
 
+    /* Blocks of a region have gone (gmem_unplug), whose memory is about to be
+       given back: when this returns no vCPU uses them. Not on a vCPU's thread
+       inside vcpu_run. NULL: vCPUs may go on reaching what is not plugged. */
+    void (*ram_unplugged)(struct accel_vm *vm, gpa_t gpa, uint64_t len);
+
     /* vcpu_new on the thread that will run it. A new vCPU is in reset:
        EL1h, DAIF masked, MMU off, MPIDR Aff0 = index. */
     struct accel_vcpu *(*vcpu_new)(struct accel_vm *vm, unsigned index,

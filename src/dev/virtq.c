@@ -93,7 +93,7 @@ int virtq_start(struct virtq *q, struct gmem *ram, bool event_idx)
         return refuse(q, "a queue's ring is not aligned");
     q->desc_at = gmem_at(ram, q->desc, sizeof(struct desc) * q->size);
     q->avail_at = gmem_at(ram, q->avail, avail_bytes(q->size));
-    q->used_at = gmem_at(ram, q->used, used_bytes(q->size));
+    q->used_at = gmem_at_rw(ram, q->used, used_bytes(q->size));
     if (!q->desc_at || !q->avail_at || !q->used_at)
         return refuse(q, "a queue's ring is not in RAM");
     q->ram = ram;
@@ -166,7 +166,8 @@ static const char *add_desc(const struct virtq *q, struct virtq_chain *chain,
                             const struct desc *d)
 {
     unsigned n = chain->num_out + chain->num_in;
-    void *host = gmem_at(q->ram, d->addr, d->len);
+    void *host = d->flags & DESC_WRITE ? gmem_at_rw(q->ram, d->addr, d->len)
+                                       : gmem_at(q->ram, d->addr, d->len);
 
     if (d->flags & DESC_INDIRECT)
         return "an indirect descriptor, which was not negotiated";

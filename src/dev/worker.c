@@ -368,13 +368,15 @@ static void *worker_main(void *ctx)
     return NULL;
 }
 
-/* Signals are for the thread that owns the event loop. */
+/* Signals are for the thread that owns the event loop, but for the one that
+   our own accesses to guest memory raise (host/filemap.h). */
 static int start_thread(struct worker *w, struct err *e)
 {
     sigset_t all, old;
     int rc;
 
     sigfillset(&all);
+    sigdelset(&all, SIGBUS);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     rc = pthread_create(&w->thread, NULL, worker_main, w);
     pthread_sigmask(SIG_SETMASK, &old, NULL);

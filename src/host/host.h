@@ -27,6 +27,11 @@ void host_random(void *buf, size_t bytes);
 void *host_reserve(uint64_t bytes, struct err *e);
 void host_unreserve(void *p, uint64_t bytes);
 
+/* The same, but nobody may touch it, so that no host counts it as promised,
+   until host_allow has made whole pages of it what host_reserve gives. */
+void *host_reserve_nothing(uint64_t bytes, struct err *e);
+int host_allow(void *p, uint64_t bytes); /* any number of times */
+
 /* Gives the pages back to the host; they read as zero afterwards. Both
    arguments are host page aligned. */
 int host_discard(void *p, uint64_t bytes);

@@ -73,13 +73,13 @@ void host_random(void *buf, size_t bytes)
 #endif
 }
 
-void *host_reserve(uint64_t bytes, struct err *e)
+static void *reserve(uint64_t bytes, int prot, struct err *e)
 {
     void *p = MAP_FAILED;
 
     errno = ENOMEM;
     if (bytes <= SIZE_MAX)
-        p = mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE,
+        p = mmap(NULL, (size_t)bytes, prot,
                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED) {
         int code = -errno;
@@ -89,6 +89,21 @@ void *host_reserve(uint64_t bytes, struct err *e)
         return NULL;
     }
     return p;
+}
+
+void *host_reserve(uint64_t bytes, struct err *e)
+{
+    return reserve(bytes, PROT_READ | PROT_WRITE, e);
+}
+
+void *host_reserve_nothing(uint64_t bytes, struct err *e)
+{
+    return reserve(bytes, PROT_NONE, e);
+}
+
+int host_allow(void *p, uint64_t bytes)
+{
+    return mprotect(p, (size_t)bytes, PROT_READ | PROT_WRITE) < 0 ? -errno : 0;
 }
 
 void host_unreserve(void *p, uint64_t bytes)

@@ -9,44 +9,63 @@
 
 #include "base/heap.h"
 #include "base/macros.h"
+#include "host/filemap.h"
 #include "host/host.h"
 
 enum { MIN_TRACK_SHIFT = 12, WORD_BITS = 64 };
 
-typedef _Atomic uint64_t dirty_word;
+#define ALLOW_BYTES (128 * MIB)
+
+typedef _Atomic uint64_t bit_word;
 
 void gmem_init(struct gmem *mem)
 {
     *mem = (struct gmem){.num_regions = 0};
 }
 
+static void region_release(struct gmem_region *r)
+{
+    if (r->file)
+        filemap_free(r->file);
+    else
+        host_unreserve(r->host, r->bytes);
+    heap_free(r->plugged);
+    heap_free(r->dirty);
+}
+
 void gmem_release(struct gmem *mem)
 {
     gmem_track_stop(mem);
     for (unsigned n = 0; n < mem->num_regions; n++)
-        host_unreserve(mem->regions[n].host, mem->regions[n].bytes);
+        region_release(&mem->regions[n]);
     gmem_init(mem);
 }
 
-/* The words of a bitmap of one bit a tracking page, the last one in part. */
-static uint64_t dirty_words(uint64_t bytes, unsigned shift)
+/* The words of a bitmap of one bit a page, the last one in part. */
+static uint64_t bit_words(uint64_t bytes, unsigned shift)
 {
     uint64_t pages = ((bytes - 1) >> shift) + 1;
 
     return (pages - 1) / WORD_BITS + 1;
 }
 
-static dirty_word *dirty_new(uint64_t bytes, unsigned shift, struct err *e)
+static bit_word *bits_new(uint64_t bytes, unsigned shift, const char *what,
+                          struct err *e)
 {
-    uint64_t words = dirty_words(bytes, shift);
-    dirty_word *dirty = NULL;
+    uint64_t words = bit_words(bytes, shift);
+    bit_word *bits = NULL;
 
-    if (words <= SIZE_MAX / sizeof(*dirty))
-        dirty = heap_calloc((size_t)words, sizeof(*dirty));
-    if (!dirty)
-        err_set(e, -ENOMEM, "out of memory for the dirty bits of %llu MiB",
+    if (words <= SIZE_MAX / sizeof(*bits))
+        bits = heap_calloc((size_t)words, sizeof(*bits));
+    if (!bits)
+        err_set(e, -ENOMEM, "out of memory for the %s bits of %llu MiB", what,
                 (unsigned long long)(bytes >> 20));
-    return dirty;
+    return bits;
+}
+
+static bit_word *dirty_new(uint64_t bytes, unsigned shift, struct err *e)
+{
+    return bits_new(bytes, shift, "dirty", e);
 }
 
 static int check_range(gpa_t base, uint64_t bytes, struct err *e)
@@ -88,35 +107,97 @@ static int find_place(const struct gmem *mem, gpa_t base, uint64_t bytes,
     return (int)n;
 }
 
+/* Takes what the region owns, also on failure. */
+static int insert(struct gmem *mem, struct gmem_region *r, struct err *e)
+{
+    int ret = check_range(r->base, r->bytes, e);
+    unsigned place;
+
+    if (ret == 0)
+        ret = find_place(mem, r->base, r->bytes, e);
+    if (ret < 0)
+        goto fail;
+    place = (unsigned)ret;
+    if (mem->track_shift) {
+        r->dirty = dirty_new(r->bytes, mem->track_shift, e);
+        ret = r->dirty ? 0 : -ENOMEM;
+        if (ret < 0)
+            goto fail;
+    }
+    memmove(&mem->regions[place + 1], &mem->regions[place],
+            (mem->num_regions - place) * sizeof(*r));
+    mem->regions[place] = *r;
+    mem->num_regions++;
+    return 0;
+
+fail:
+    region_release(r);
+    return ret;
+}
+
+static int no_memory(const struct gmem_region *r, struct err *e)
+{
+    err_prefix(e, "cannot give the guest %llu MiB of memory",
+               (unsigned long long)(r->bytes >> 20));
+    return -ENOMEM;
+}
+
+/* Before anything of that size is asked of the host. */
+static int may_add(const struct gmem *mem, gpa_t base, uint64_t bytes,
+                   struct err *e)
+{
+    int ret = check_range(base, bytes, e);
+
+    return ret < 0 ? ret : find_place(mem, base, bytes, e);
+}
+
 int gmem_add(struct gmem *mem, gpa_t base, uint64_t bytes, struct err *e)
 {
     struct gmem_region r = {.base = base, .bytes = bytes};
-    int ret = check_range(base, bytes, e);
-    unsigned place;
+    int ret = may_add(mem, base, bytes, e);
 
     if (ret < 0)
         return ret;
-    ret = find_place(mem, base, bytes, e);
+    r.host = host_reserve(bytes, e);
+    return r.host ? insert(mem, &r, e) : no_memory(&r, e);
+}
+
+int gmem_add_file(struct gmem *mem, gpa_t base, uint64_t bytes,
+                  struct filemap *file, bool read_only, struct err *e)
+{
+    struct gmem_region r = {.base = base,
+                            .bytes = bytes,
+                            .host = filemap_at(file),
+                            .file = file,
+                            .read_only = read_only};
+
+    return insert(mem, &r, e);
+}
+
+int gmem_add_blocks(struct gmem *mem, gpa_t base, uint64_t bytes,
+                    uint64_t block_bytes, struct err *e)
+{
+    struct gmem_region r = {.base = base, .bytes = bytes};
+    int ret = may_add(mem, base, bytes, e);
+
     if (ret < 0)
         return ret;
-    place = (unsigned)ret;
-    if (mem->track_shift) {
-        r.dirty = dirty_new(bytes, mem->track_shift, e);
-        if (!r.dirty)
-            return -ENOMEM;
-    }
-    r.host = host_reserve(bytes, e);
-    if (!r.host) {
-        heap_free(r.dirty);
-        err_prefix(e, "cannot give the guest %llu MiB of memory",
-                   (unsigned long long)(bytes >> 20));
+    if (block_bytes < host_page_bytes() || block_bytes & (block_bytes - 1) ||
+        (base | bytes) & (block_bytes - 1))
+        return err_set(e, -EINVAL,
+                       "a memory region of %#llx bytes at %#llx does not "
+                       "consist of blocks of %llu bytes",
+                       (unsigned long long)bytes, (unsigned long long)base,
+                       (unsigned long long)block_bytes);
+    r.block_shift = (uint8_t)__builtin_ctzll(block_bytes);
+    r.plugged = bits_new(bytes, r.block_shift, "block", e);
+    if (!r.plugged)
         return -ENOMEM;
-    }
-    memmove(&mem->regions[place + 1], &mem->regions[place],
-            (mem->num_regions - place) * sizeof(r));
-    mem->regions[place] = r;
-    mem->num_regions++;
-    return 0;
+    r.host = host_reserve_nothing(bytes, e);
+    if (r.host)
+        return insert(mem, &r, e);
+    heap_free(r.plugged);
+    return no_memory(&r, e);
 }
 
 /* The region that holds gpa, or NULL. */
@@ -128,6 +209,19 @@ static const struct gmem_region *region_of(const struct gmem *mem, gpa_t gpa)
     return NULL;
 }
 
+/* How much of [offset, offset + len), which lies in the region, is there. */
+static uint64_t plugged_part(const struct gmem_region *r, uint64_t offset,
+                             uint64_t len)
+{
+    uint64_t block = 1ull << r->block_shift, end = offset;
+
+    if (!r->plugged)
+        return len;
+    while (end - offset < len && gmem_region_has(r, end))
+        end = align_down(end, block) + block;
+    return MIN(end - offset, len);
+}
+
 void *gmem_at(const struct gmem *mem, gpa_t gpa, uint64_t len)
 {
     for (unsigned n = 0; n < mem->num_regions; n++) {
@@ -136,11 +230,19 @@ void *gmem_at(const struct gmem *mem, gpa_t gpa, uint64_t len)
 
         /* gpa below base makes a huge offset, so one test serves both ends */
         if (offset < r->bytes && len <= r->bytes - offset)
-            return r->host + offset;
+            return plugged_part(r, offset, len) == len ? r->host + offset
+                                                       : NULL;
         if (offset == r->bytes && len == 0)
             return r->host + offset;
     }
     return NULL;
+}
+
+void *gmem_at_rw(const struct gmem *mem, gpa_t gpa, uint64_t len)
+{
+    const struct gmem_region *r = region_of(mem, gpa);
+
+    return r && r->read_only ? NULL : gmem_at(mem, gpa, len);
 }
 
 /* The next part of [gpa, gpa + len) that lies in one region: how much of it,
@@ -153,10 +255,17 @@ static uint64_t part_at(const struct gmem *mem, gpa_t gpa, uint64_t len,
     if (!r)
         return 0;
     *host = r->host + (gpa - r->base);
-    return MIN(len, r->bytes - (gpa - r->base));
+    return plugged_part(r, gpa - r->base, MIN(len, r->bytes - (gpa - r->base)));
 }
 
-static bool is_ram(const struct gmem *mem, gpa_t gpa, uint64_t len)
+static bool is_read_only(const struct gmem *mem, gpa_t gpa)
+{
+    const struct gmem_region *r = region_of(mem, gpa);
+
+    return r && r->read_only;
+}
+
+static bool is_ram(const struct gmem *mem, gpa_t gpa, uint64_t len, bool write)
 {
     uint8_t *host;
 
@@ -165,7 +274,7 @@ static bool is_ram(const struct gmem *mem, gpa_t gpa, uint64_t len)
     while (len) {
         uint64_t part = part_at(mem, gpa, len, &host);
 
-        if (!part)
+        if (!part || (write && is_read_only(mem, gpa)))
             return false;
         gpa += part;
         len -= part;
@@ -177,7 +286,7 @@ bool gmem_read(const struct gmem *mem, gpa_t gpa, void *buf, uint64_t len)
 {
     uint8_t *to = buf, *host;
 
-    if (!is_ram(mem, gpa, len))
+    if (!is_ram(mem, gpa, len, false))
         return false;
     while (len) {
         uint64_t part = part_at(mem, gpa, len, &host);
@@ -195,7 +304,7 @@ bool gmem_write(struct gmem *mem, gpa_t gpa, const void *buf, uint64_t len)
     const uint8_t *from = buf;
     uint8_t *host;
 
-    if (!is_ram(mem, gpa, len))
+    if (!is_ram(mem, gpa, len, true))
         return false;
     while (len) {
         uint64_t part = part_at(mem, gpa, len, &host);
@@ -212,7 +321,7 @@ bool gmem_write(struct gmem *mem, gpa_t gpa, const void *buf, uint64_t len)
 /* All bitmaps or none: a failed start leaves the tracking as it was. */
 int gmem_track_start(struct gmem *mem, uint64_t page_bytes, struct err *e)
 {
-    dirty_word *fresh[GMEM_MAX_REGIONS] = {NULL};
+    bit_word *fresh[GMEM_MAX_REGIONS] = {NULL};
     unsigned shift;
 
     if (page_bytes < 1u << MIN_TRACK_SHIFT || page_bytes & (page_bytes - 1))
@@ -250,7 +359,7 @@ void gmem_track_stop(struct gmem *mem)
  * are set already: it is also the barrier that puts the data written before it
  * in front of a taker's clearing of the bit.
  */
-static void mark_pages(dirty_word *dirty, uint64_t first, uint64_t last)
+static void mark_pages(bit_word *dirty, uint64_t first, uint64_t last)
 {
     while (first <= last) {
         uint64_t word = first / WORD_BITS;
@@ -287,6 +396,12 @@ void gmem_set_hook(struct gmem *mem,
     mem->ctx = ctx;
 }
 
+void gmem_set_unplug_hook(struct gmem *mem,
+                          void (*unplugged)(void *ctx, gpa_t gpa, uint64_t len))
+{
+    mem->unplugged = unplugged;
+}
+
 void gmem_written(struct gmem *mem, gpa_t gpa, uint64_t len)
 {
     if (!len)
@@ -306,4 +421,74 @@ bool gmem_take_dirty(struct gmem *mem, gpa_t gpa)
     page = (gpa - r->base) >> mem->track_shift;
     bit = 1ull << (page % WORD_BITS);
     return atomic_fetch_and(&r->dirty[page / WORD_BITS], ~bit) & bit;
+}
+
+/* ---- blocks ---- */
+
+static const struct gmem_region *blocks_at(const struct gmem *mem, gpa_t gpa,
+                                           uint64_t len)
+{
+    const struct gmem_region *r = region_of(mem, gpa);
+    uint64_t offset, mask;
+
+    if (!r || !r->plugged || !len)
+        return NULL;
+    offset = gpa - r->base;
+    mask = (1ull << r->block_shift) - 1;
+    return !((offset | len) & mask) && len <= r->bytes - offset ? r : NULL;
+}
+
+static void set_blocks(const struct gmem_region *r, uint64_t offset,
+                       uint64_t len, bool plugged)
+{
+    for (uint64_t n = offset >> r->block_shift;
+         n < (offset + len) >> r->block_shift; n++) {
+        uint64_t bit = 1ull << n % WORD_BITS;
+
+        if (plugged)
+            atomic_fetch_or(&r->plugged[n / WORD_BITS], bit);
+        else
+            atomic_fetch_and(&r->plugged[n / WORD_BITS], ~bit);
+    }
+}
+
+/* In large pieces, or the guest could cut the mapping into more parts than a
+   process may have. */
+static int allow_around(const struct gmem_region *r, uint64_t offset,
+                        uint64_t len)
+{
+    uint64_t first = align_down(offset, ALLOW_BYTES);
+    uint64_t end = MIN(align_up(offset + len, ALLOW_BYTES), r->bytes);
+
+    return host_allow(r->host + first, end - first);
+}
+
+int gmem_plug(struct gmem *mem, gpa_t gpa, uint64_t len)
+{
+    const struct gmem_region *r = blocks_at(mem, gpa, len);
+    uint64_t offset;
+
+    if (!r)
+        return -EINVAL;
+    offset = gpa - r->base;
+    if (allow_around(r, offset, len) < 0 ||
+        host_discard(r->host + offset, len) < 0)
+        return -ENOMEM;
+    set_blocks(r, offset, len, true);
+    gmem_written(mem, gpa, len);
+    return 0;
+}
+
+/* No door leads there any more, then no vCPU is there any more, then the host
+   gets it back. A device may still write to it: see the head of gmem.h. */
+int gmem_unplug(struct gmem *mem, gpa_t gpa, uint64_t len)
+{
+    const struct gmem_region *r = blocks_at(mem, gpa, len);
+
+    if (!r)
+        return -EINVAL;
+    set_blocks(r, gpa - r->base, len, false);
+    if (mem->unplugged)
+        mem->unplugged(mem->ctx, gpa, len);
+    return host_discard(r->host + (gpa - r->base), len);
 }

@@ -50,6 +50,13 @@ static void ram_written(void *ctx, gpa_t gpa, uint64_t len)
     vm->accel->ram_written(vm->hw, gpa, len);
 }
 
+static void ram_unplugged(void *ctx, gpa_t gpa, uint64_t len)
+{
+    struct vm *vm = ctx;
+
+    vm->accel->ram_unplugged(vm->hw, gpa, len);
+}
+
 /* The redistributors must fit before anybody makes an interrupt controller. */
 static int find_accel(struct vm *vm, const struct vm_config *cfg, struct err *e)
 {
@@ -161,6 +168,8 @@ static int make_machine(struct vm *vm, const struct vm_config *cfg,
     if (!vm->hw)
         return -EIO;
     gmem_set_hook(&vm->ram, ram_written, vm);
+    if (vm->accel->ram_unplugged)
+        gmem_set_unplug_hook(&vm->ram, ram_unplugged);
     vm->bus = board_new(&board, e);
     return vm->bus ? attached_publish(vm->attached, vm->bus, raise_spi, vm, e)
                    : -ENOMEM;

@@ -6,6 +6,7 @@
  * threads touch only what is marked _Atomic, and the work list under its lock.
  */
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -171,8 +172,11 @@ struct soft_vm {
     struct gmem *ram; /* borrowed */
     unsigned num_cpus;
     struct cpu *cpus[32]; /* NULL until made; owned by their threads */
-    struct gic *gic;      /* owned */
-    struct alarm *alarm;  /* owned */
+
+    /* Held, cpus[] stays as it is: for threads that are no vCPU's. */
+    pthread_mutex_t cpus_lock;
+    struct gic *gic;     /* owned */
+    struct alarm *alarm; /* owned */
     gpa_t gicd_base, gicr_base;
     uint64_t jit_bytes; /* code arena of each CPU; 0: tier 0 only */
     unsigned jit_features;

@@ -134,6 +134,11 @@ uint64_t mmu_at(struct cpu *cpu, unsigned key, uint64_t va);
    its next use. Any thread; does not wait. */
 void mmu_ram_written(struct soft_vm *vm, gpa_t gpa, uint64_t len);
 
+/* Some RAM is RAM no more (gmem_unplug): when it returns every CPU has
+   forgotten all it knew of where things are. Not on the thread of a running
+   CPU. */
+void mmu_ram_gone(struct soft_vm *vm);
+
 /* The generation of the code in the page at pa: block caches compare it. */
 uint32_t mmu_code_gen(const struct soft_vm *vm, gpa_t pa);
 

@@ -337,6 +337,19 @@ void mmu_code_changed(struct cpu *cpu, gpa_t pa)
     post_others(cpu, NULL, POST_CODE);
 }
 
+/* For threads that are no CPU's. posted: NULL, or the numbers to wait for. */
+static void post_all(struct soft_vm *vm, unsigned flags, uint64_t *posted)
+{
+    pthread_mutex_lock(&vm->cpus_lock);
+    for (unsigned n = 0; n < vm->num_cpus; n++) {
+        uint64_t number = vm->cpus[n] ? post(vm->cpus[n], NULL, flags) : 0;
+
+        if (posted)
+            posted[n] = number;
+    }
+    pthread_mutex_unlock(&vm->cpus_lock);
+}
+
 void mmu_ram_written(struct soft_vm *vm, gpa_t gpa, uint64_t len)
 {
     enum { EACH_PAGE_BELOW = 16 << 20 };
@@ -354,8 +367,29 @@ void mmu_ram_written(struct soft_vm *vm, gpa_t gpa, uint64_t len)
         for (gpa_t pa = align_down(gpa, 4096); pa <= last; pa += 4096)
             any |= bump(vm, pa);
     }
-    for (unsigned n = 0; any && n < vm->num_cpus; n++) {
-        if (vm->cpus[n])
-            post(vm->cpus[n], NULL, POST_CODE);
+    if (any)
+        post_all(vm, POST_CODE, NULL);
+}
+
+/* Whether CPU n has done what was posted, or is gone. */
+static bool is_done(struct soft_vm *vm, unsigned n, uint64_t posted)
+{
+    bool done;
+
+    pthread_mutex_lock(&vm->cpus_lock);
+    done = !vm->cpus[n] || has_done(vm->cpus[n], posted);
+    pthread_mutex_unlock(&vm->cpus_lock);
+    return done;
+}
+
+void mmu_ram_gone(struct soft_vm *vm)
+{
+    uint64_t posted[MMU_MAX_CPUS] = {0};
+
+    atomic_fetch_add(&vm->code_gen_all, 1);
+    post_all(vm, POST_ALL | POST_CODE, posted);
+    for (unsigned n = 0; n < vm->num_cpus; n++) {
+        while (!is_done(vm, n, posted[n]))
+            sched_yield();
     }
 }

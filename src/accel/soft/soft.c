@@ -49,6 +49,7 @@ static void soft_vm_free(struct accel_vm *base)
     if (!vm)
         return;
     alarm_free(vm->alarm);
+    pthread_mutex_destroy(&vm->cpus_lock);
     gic_free(vm->gic);
     for (unsigned n = 0; n < GMEM_MAX_REGIONS; n++) {
         if (vm->code_gen[n])
@@ -111,6 +112,7 @@ static struct accel_vm *soft_vm_new(const struct accel_config *cfg,
         err_set(e, -ENOMEM, "out of memory");
         return NULL;
     }
+    pthread_mutex_init(&vm->cpus_lock, NULL);
     vm->past_fallbacks = heap_calloc(NUM_A64_OPS, sizeof(uint64_t));
     if (!vm->past_fallbacks) {
         heap_free(vm);
@@ -228,12 +230,14 @@ static void soft_vcpu_free(struct accel_vcpu *vcpu)
     if (!cpu)
         return;
     gic_cpu_detach(cpu);
+    pthread_mutex_lock(&cpu->vm->cpus_lock);
     alarm_lock(cpu->vm->alarm);
     if (cpu->vm->cpus[cpu->index] == cpu) {
         cpu->vm->cpus[cpu->index] = NULL;
         keep_stats(cpu);
     }
     alarm_unlock(cpu->vm->alarm);
+    pthread_mutex_unlock(&cpu->vm->cpus_lock);
     jit_free(cpu->jit);
     mmu_free(cpu->mmu);
     interp_free(cpu->interp);
@@ -419,6 +423,13 @@ static void soft_ram_written(struct accel_vm *base, gpa_t gpa, uint64_t len)
     mmu_ram_written(vm, gpa, len);
 }
 
+static void soft_ram_unplugged(struct accel_vm *base, gpa_t gpa, uint64_t len)
+{
+    (void)gpa;
+    (void)len;
+    mmu_ram_gone(to_vm(base));
+}
+
 const struct accel_ops soft_ops = {
     .name = "soft",
     .probe = soft_probe,
@@ -427,6 +438,7 @@ const struct accel_ops soft_ops = {
     .vm_free = soft_vm_free,
     .spi = soft_spi,
     .ram_written = soft_ram_written,
+    .ram_unplugged = soft_ram_unplugged,
     .vcpu_new = soft_vcpu_new,
     .vcpu_free = soft_vcpu_free,
     .vcpu_run = soft_vcpu_run,

@@ -49,17 +49,32 @@ uint8_t *mmu_ram(struct cpu *cpu, gpa_t pa, uint64_t bytes)
 {
     const struct gmem_region *r = cpu->mmu->region;
 
-    if (likely(r && pa - r->base < r->bytes &&
+    if (likely(r && gmem_region_has(r, pa - r->base) &&
                bytes <= r->bytes - (pa - r->base)))
         return r->host + (pa - r->base);
     for (unsigned n = 0; n < cpu->vm->ram->num_regions; n++) {
         r = &cpu->vm->ram->regions[n];
-        if (pa - r->base < r->bytes && bytes <= r->bytes - (pa - r->base)) {
+        if (gmem_region_has(r, pa - r->base) &&
+            bytes <= r->bytes - (pa - r->base)) {
             cpu->mmu->region = r;
             return r->host + (pa - r->base);
         }
     }
     return NULL;
+}
+
+/* The byte the access is made to. A write to read-only memory leaves the CPU
+   as one to a device does, as no memory listens at that address. */
+static uint8_t *target(struct cpu *cpu, unsigned acc, struct mmu_result *out)
+{
+    uint8_t *host = mmu_ram(cpu, out->pa, 1);
+
+    if (unlikely(host && cpu->mmu->region->read_only)) {
+        out->writable = false;
+        if (acc & ACC_WRITE && !(acc & ACC_CACHE))
+            return NULL;
+    }
+    return host;
 }
 
 static bool fault(struct mmu_result *out, unsigned fsc)
@@ -153,7 +168,7 @@ static void describe(struct walk *w)
     uint64_t offset = (1ull << w->shift) - 1;
 
     out->pa = (w->desc & BITS(~0ull, 47, 0) & ~offset) | (w->va & offset);
-    out->host = mmu_ram(w->cpu, out->pa, 1);
+    out->host = target(w->cpu, w->acc, out);
     out->attr = m->mair >> 8 * BITS(w->desc, 4, 2);
     out->is_device = !(out->attr & 0xf0);
     out->shareability = BITS(w->desc, 9, 8);
@@ -165,11 +180,15 @@ static void describe(struct walk *w)
 }
 
 /* Writes the descriptor back with AF and dirty state. False: it changed
-   meanwhile, walk again. */
+   meanwhile, walk again. A table in read-only memory takes none: an external
+   abort, as for a table that is nowhere. */
 static bool update(struct walk *w, uint64_t desc)
 {
     if (desc == w->desc || w->acc & ACC_AT)
         return true;
+    mmu_ram(w->cpu, w->where_pa, 8); /* that region is the last one asked for */
+    if (unlikely(w->cpu->mmu->region->read_only))
+        return !fault(w->out, FSC_EXTERNAL_WALK + w->level);
     gmem_mark_dirty(w->cpu->vm->ram, w->where_pa, sizeof(desc));
     return __atomic_compare_exchange_n(w->where, &w->desc, desc, false,
                                        __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
@@ -207,7 +226,8 @@ static bool walk_once(struct walk *w)
     }
     if (!update(w, desc))
         return false;
-    describe(w);
+    if (likely(!w->out->fault))
+        describe(w);
     return true;
 }
 
@@ -222,9 +242,9 @@ static void translate_off(struct cpu *cpu, uint64_t va, unsigned acc,
         return;
     }
     out->pa = BITS(va, PA_BITS - 1, 0);
-    out->host = mmu_ram(cpu, out->pa, 1);
-    out->is_device = !(acc & ACC_EXEC);
     out->writable = true;
+    out->host = target(cpu, acc, out);
+    out->is_device = !(acc & ACC_EXEC);
     out->is_user = true;
     out->is_global = true;
     out->in_context = false;

@@ -11,11 +11,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/heap.h"
 #include "base/macros.h"
+#include "host/filemap.h"
 #include "host/host.h"
 
 #define RAM       0x80000000ull
@@ -186,7 +188,7 @@ static void crooked_and_wrapping_regions_are_refused(void **state)
     assert_int_equal(mem->num_regions, 1);
 }
 
-static void a_seventeenth_region_is_refused(void **state)
+static void one_region_too_many_is_refused(void **state)
 {
     struct gmem *mem = *state;
     struct err e;
@@ -393,6 +395,214 @@ static void without_memory_for_its_bits_tracking_stays_as_it_was(void **state)
     assert_int_equal(mem->num_regions, 2);
 }
 
+/* ---- files ---- */
+
+#define PMEM (512 * GIB)
+
+static struct filemap *map_file(uint64_t file_bytes, bool read_only)
+{
+    FILE *file = tmpfile();
+    struct filemap *map;
+
+    assert_int_equal(ftruncate(fileno(file), (off_t)file_bytes), 0);
+    assert_int_equal(pwrite(fileno(file), "squib", 5, 0), 5);
+    map = filemap_new(fileno(file), file_bytes, 2 * MIB, read_only, NULL);
+    assert_non_null(map);
+    fclose(file);
+    return map;
+}
+
+static void a_file_is_memory_like_any_other(void **state)
+{
+    struct gmem *mem = *state;
+    char buf[6] = "";
+
+    assert_int_equal(
+        gmem_add_file(mem, PMEM, 2 * MIB, map_file(5, false), false, NULL), 0);
+    assert_true(gmem_read(mem, PMEM, buf, 5));
+    assert_string_equal(buf, "squib");
+    assert_true(gmem_write(mem, PMEM + 2 * MIB - 1, buf, 1));
+    assert_false(gmem_write(mem, PMEM + 2 * MIB - 1, buf, 2));
+    assert_ptr_equal(gmem_at(mem, PMEM, 2 * MIB), gmem_at_rw(mem, PMEM, 1));
+    gmem_mark_dirty(mem, PMEM, 1);
+    assert_int_equal(gmem_track_start(mem, 4096, NULL), 0);
+    assert_true(gmem_write(mem, PMEM, "x", 1));
+    assert_true(gmem_take_dirty(mem, PMEM));
+}
+
+static void what_is_read_only_is_read_only(void **state)
+{
+    struct gmem *mem = *state;
+    char buf[6] = "";
+
+    assert_int_equal(
+        gmem_add_file(mem, PMEM, 2 * MIB, map_file(5, true), true, NULL), 0);
+    assert_true(gmem_read(mem, PMEM, buf, 5));
+    assert_string_equal(buf, "squib");
+    assert_non_null(gmem_at(mem, PMEM, 5));
+    assert_null(gmem_at_rw(mem, PMEM, 5));
+    assert_null(gmem_at_rw(mem, PMEM + 2 * MIB - 1, 1));
+    assert_false(gmem_write(mem, PMEM, buf, 5));
+    assert_non_null(gmem_at_rw(mem, RAM, 5));
+    assert_null(gmem_at_rw(mem, 0, 1));
+}
+
+/* A write that begins in RAM and ends in what is read-only changes nothing. */
+static void a_write_up_to_read_only_memory_writes_nothing(void **state)
+{
+    struct gmem *mem = *state;
+
+    assert_int_equal(
+        gmem_add_file(mem, RAM_END, 2 * MIB, map_file(5, true), true, NULL), 0);
+    assert_false(gmem_write(mem, RAM_END - 2, "abcd", 4));
+    assert_int_equal(*(char *)gmem_at(mem, RAM_END - 2, 1), 0);
+}
+
+static void a_file_in_the_wrong_place_is_refused_and_closed(void **state)
+{
+    struct gmem *mem = *state;
+    struct err e;
+
+    assert_int_equal(
+        gmem_add_file(mem, RAM, 2 * MIB, map_file(5, false), false, &e),
+        -EINVAL);
+    assert_int_equal(mem->num_regions, 1);
+}
+
+/* ---- blocks ---- */
+
+#define BLOCKS       (513 * GIB)
+#define BLOCKS_BYTES (256 * MIB)
+
+static void unplugged_blocks_are_not_ram(void **state)
+{
+    struct gmem *mem = *state;
+    uint8_t *first;
+    char x = 'x';
+
+    assert_int_equal(gmem_add_blocks(mem, BLOCKS, BLOCKS_BYTES, 2 * MIB, NULL),
+                     0);
+    assert_null(gmem_at(mem, BLOCKS, 1));
+    assert_false(gmem_write(mem, BLOCKS, &x, 1));
+    assert_false(gmem_read(mem, BLOCKS, &x, 1));
+    assert_int_equal(gmem_plug(mem, BLOCKS + 4 * MIB, 4 * MIB), 0);
+    first = gmem_at(mem, BLOCKS + 4 * MIB, 4 * MIB);
+    assert_non_null(first);
+    assert_null(gmem_at(mem, BLOCKS + 4 * MIB, 4 * MIB + 1));
+    assert_null(gmem_at(mem, BLOCKS + 4 * MIB - 1, 1));
+    assert_null(gmem_at(mem, BLOCKS + 8 * MIB, 1));
+    assert_non_null(gmem_at(mem, BLOCKS + 6 * MIB - 1, 2));
+    assert_true(gmem_write(mem, BLOCKS + 8 * MIB - 1, &x, 1));
+    assert_false(gmem_write(mem, BLOCKS + 8 * MIB - 1, "xy", 2));
+    assert_int_equal(first[4 * MIB - 1], 'x');
+}
+
+static void only_whole_blocks_come_and_go(void **state)
+{
+    static const struct {
+        uint64_t at, len;
+    } bad[] = {
+        {BLOCKS, 0},
+        {BLOCKS, MIB},
+        {BLOCKS + MIB, 2 * MIB},
+        {BLOCKS - 2 * MIB, 4 * MIB},
+        {BLOCKS + BLOCKS_BYTES, 2 * MIB},
+        {BLOCKS + BLOCKS_BYTES - 2 * MIB, 4 * MIB},
+        {BLOCKS, UINT64_MAX - 2 * MIB + 1},
+        {RAM, 2 * MIB},
+    };
+    struct gmem *mem = *state;
+
+    assert_int_equal(gmem_add_blocks(mem, BLOCKS, BLOCKS_BYTES, 2 * MIB, NULL),
+                     0);
+    for (unsigned n = 0; n < ARRAY_LEN(bad); n++) {
+        assert_int_equal(gmem_plug(mem, bad[n].at, bad[n].len), -EINVAL);
+        assert_int_equal(gmem_unplug(mem, bad[n].at, bad[n].len), -EINVAL);
+    }
+    assert_int_equal(gmem_plug(mem, BLOCKS, BLOCKS_BYTES), 0);
+    assert_non_null(gmem_at(mem, BLOCKS, BLOCKS_BYTES));
+}
+
+static void regions_of_odd_blocks_are_refused(void **state)
+{
+    struct gmem *mem = *state;
+    struct err e;
+
+    assert_int_equal(gmem_add_blocks(mem, BLOCKS, BLOCKS_BYTES, 1024, &e),
+                     -EINVAL);
+    assert_int_equal(gmem_add_blocks(mem, BLOCKS, BLOCKS_BYTES, 3 * MIB, &e),
+                     -EINVAL);
+    assert_int_equal(gmem_add_blocks(mem, BLOCKS, 3 * MIB, 2 * MIB, &e),
+                     -EINVAL);
+    assert_int_equal(gmem_add_blocks(mem, BLOCKS + MIB, 2 * MIB, 2 * MIB, &e),
+                     -EINVAL);
+    assert_int_equal(mem->num_regions, 1);
+}
+
+static unsigned times_told;
+
+static void count_unplugged(void *ctx, gpa_t gpa, uint64_t len)
+{
+    const struct gmem *mem = ctx;
+
+    assert_int_equal(gpa, BLOCKS);
+    assert_int_equal(len, 64 * MIB);
+    assert_null(gmem_at(mem, gpa, 1));
+    times_told++;
+}
+
+static void no_hook(void *ctx, gpa_t gpa, uint64_t len)
+{
+    (void)ctx;
+    (void)gpa;
+    (void)len;
+}
+
+/* A pointer from before stays good for who still has it. */
+static void what_goes_is_told_of_and_given_back(void **state)
+{
+    struct gmem *mem = *state;
+    uint64_t before;
+    uint8_t *old;
+
+    skip_under_emulation();
+    assert_int_equal(gmem_add_blocks(mem, BLOCKS, BLOCKS_BYTES, 2 * MIB, NULL),
+                     0);
+    gmem_set_hook(mem, no_hook, mem);
+    gmem_set_unplug_hook(mem, count_unplugged);
+    assert_int_equal(gmem_plug(mem, BLOCKS, 64 * MIB), 0);
+    before = resident_bytes();
+    old = gmem_at(mem, BLOCKS, 64 * MIB);
+    memset(old, 1, 64 * MIB);
+    if (before)
+        assert_true(resident_bytes() > before + 60 * MIB);
+    times_told = 0;
+    assert_int_equal(gmem_unplug(mem, BLOCKS, 64 * MIB), 0);
+    assert_int_equal(times_told, 1);
+    if (before)
+        assert_true(resident_bytes() < before + 4 * MIB);
+    old[0] = 2;
+    assert_int_equal(gmem_plug(mem, BLOCKS, 2 * MIB), 0);
+    assert_int_equal(*(uint8_t *)gmem_at(mem, BLOCKS, 1), 0);
+}
+
+/* Every second block, as a guest would do that wants to see us fall. */
+static void
+a_torn_region_does_not_use_up_the_mappings_of_a_process(void **state)
+{
+    struct gmem *mem = *state;
+    uint64_t bytes = 256 * GIB;
+
+    skip_under_emulation();
+    assert_int_equal(gmem_add_blocks(mem, BLOCKS, bytes, 2 * MIB, NULL), 0);
+    for (uint64_t at = 0; at < bytes; at += 4 * MIB) {
+        assert_int_equal(gmem_plug(mem, BLOCKS + at, 2 * MIB), 0);
+        *(char *)gmem_at(mem, BLOCKS + at, 1) = 1;
+        assert_int_equal(gmem_unplug(mem, BLOCKS + at, 2 * MIB), 0);
+    }
+    assert_int_equal(gmem_plug(mem, BLOCKS, bytes), 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -408,7 +618,7 @@ int main(void)
         TEST(a_copy_may_cross_from_region_to_region),
         TEST(overlapping_regions_are_refused),
         TEST(crooked_and_wrapping_regions_are_refused),
-        TEST(a_seventeenth_region_is_refused),
+        TEST(one_region_too_many_is_refused),
         TEST(sixty_four_gib_cost_nothing_until_touched),
         TEST(the_largest_guest_is_representable),
         TEST(what_no_host_can_give_is_an_error),
@@ -421,6 +631,15 @@ int main(void)
         TEST(a_region_added_late_is_tracked_as_well),
         TEST(odd_tracking_pages_are_refused),
         TEST(without_memory_for_its_bits_tracking_stays_as_it_was),
+        TEST(a_file_is_memory_like_any_other),
+        TEST(what_is_read_only_is_read_only),
+        TEST(a_write_up_to_read_only_memory_writes_nothing),
+        TEST(a_file_in_the_wrong_place_is_refused_and_closed),
+        TEST(unplugged_blocks_are_not_ram),
+        TEST(only_whole_blocks_come_and_go),
+        TEST(regions_of_odd_blocks_are_refused),
+        TEST(what_goes_is_told_of_and_given_back),
+        TEST(a_torn_region_does_not_use_up_the_mappings_of_a_process),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -70,6 +70,7 @@ static struct board *board_new(void)
     gmem_init(&b->ram);
     assert_int_equal(gmem_add(&b->ram, RAM, RAM_BYTES, NULL), 0);
     b->vm.ram = &b->ram;
+    pthread_mutex_init(&b->vm.cpus_lock, NULL);
     b->vm.num_cpus = MAX_BOARD_CPUS;
     b->vm.gicd_base = 0x3fff0000;
     b->vm.gicr_base = 0x3f000000;
@@ -87,7 +88,8 @@ static void board_free(struct board *b)
             mmu_free(b->cpu[n]->mmu);
         free(b->cpu[n]);
     }
-    free((void *)(uintptr_t)b->vm.code_gen[0]);
+    for (unsigned n = 0; n < GMEM_MAX_REGIONS; n++)
+        free((void *)(uintptr_t)b->vm.code_gen[n]);
     gmem_release(&b->ram);
     free(b);
 }

@@ -2,7 +2,11 @@
 /* The slow way of loads and stores: crossings, devices, alignment, aborts and
    their syndromes, watchpoints, DC ZVA. */
 
+#include <stdio.h>
+#include <unistd.h>
+
 #include "board.h"
+#include "host/filemap.h"
 
 #define PAGE_A (RAM + 0x10000)
 #define PAGE_B (RAM + 0x30000) /* not next to A */
@@ -459,6 +463,138 @@ static void slow_writes_are_marked_dirty(void **state)
     board_free(w.b);
 }
 
+/* ---- read-only memory, memory that goes ---- */
+
+#define PMEM     (512ull << 30)
+#define VA_PMEM  0x20000ull
+#define VA_BLOCK 0x30000ull
+#define BLOCKS   (PMEM + (1ull << 30))
+enum { MIB2 = 2 << 20 };
+
+/* A file that is read-only at PMEM and one plugged block at BLOCKS. */
+static struct world far_world_new(void)
+{
+    const uint64_t leaf = PAGE_A | 3; /* the access flag is 0 */
+    struct world w = world_new();
+    FILE *file = tmpfile();
+    struct filemap *pmem;
+
+    assert_int_equal(ftruncate(fileno(file), MIB2), 0);
+    assert_int_equal(pwrite(fileno(file), "squibsquib", 8, 0), 8);
+    assert_int_equal(pwrite(fileno(file), &leaf, 8, 0x1000), 8);
+    pmem = filemap_new(fileno(file), MIB2, MIB2, true, NULL);
+    fclose(file);
+    assert_int_equal(gmem_add_file(&w.b->ram, PMEM, MIB2, pmem, true, NULL), 0);
+    assert_int_equal(gmem_add_blocks(&w.b->ram, BLOCKS, 4 * MIB2, MIB2, NULL),
+                     0);
+    assert_int_equal(gmem_plug(&w.b->ram, BLOCKS, MIB2), 0);
+    w.b->vm.code_gen[1] = calloc(MIB2 / 4096, sizeof(uint32_t));
+    w.b->vm.code_gen[2] = calloc(4 * MIB2 / 4096, sizeof(uint32_t));
+    set_sys(w.cpu, SYS_TCR_EL1, w.cpu->sys[SYS_TCR_EL1] | 2ull << 32);
+    map(w.b, w.root, VA_PMEM, PMEM, D_PLAIN);
+    map(w.b, w.root, VA_BLOCK, BLOCKS, D_PLAIN);
+    map(w.b, w.root, VA_BLOCK + 0x1000, BLOCKS + MIB2, D_PLAIN);
+    return w;
+}
+
+static void a_write_to_read_only_memory_leaves_as_to_a_device(void **state)
+{
+    struct world w = far_world_new();
+
+    (void)state;
+    assert_int_equal(load(w.cpu, VA_PMEM), 0x7571736269757173);
+    w.cpu->x[2] = VA_PMEM + 8;
+    w.cpu->x[1] = 0x1122;
+    for (unsigned n = 0; n < 2; n++) {        /* also after a hit in the TLB */
+        assert_false(run(w.cpu, 0xf9000041)); /* str x1, [x2] */
+        assert_exit(w.b, PMEM + 8, 8, true);
+        assert_int_equal(w.b->exit.value, 0x1122);
+        answer(w.cpu, 0);
+        assert_true(run(w.cpu, 0xf9000041));
+        done(w.cpu);
+        assert_int_equal(load(w.cpu, VA_PMEM + 8), 0);
+    }
+    set_sys(w.cpu, SYS_SCTLR_EL1, 0); /* the same without the MMU */
+    w.cpu->x[2] = PMEM + 8;
+    assert_false(run(w.cpu, 0xf9000041));
+    assert_exit(w.b, PMEM + 8, 8, true);
+    board_free(w.b);
+}
+
+static void atomics_on_read_only_memory_abort(void **state)
+{
+    struct world w = far_world_new();
+    unsigned rmw = ACC_WRITE | ACC_ATOMIC;
+
+    (void)state;
+    assert_non_null(mem_atomic(w.cpu, &none, VA_PMEM, 8, ACC_READ));
+    assert_null(mem_atomic(w.cpu, &none, VA_PMEM, 8, rmw));
+    assert_abort(w.cpu, VA_PMEM, 0x35 | WNR);
+    w.cpu->pc = 0x1000;
+    assert_null(mem_atomic(w.cpu, &none, VA_PMEM, 8, ACC_WRITE));
+    assert_abort(w.cpu, VA_PMEM, 0x35 | WNR);
+    board_free(w.b);
+}
+
+static void dc_zva_of_read_only_memory_leaves_in_pieces(void **state)
+{
+    struct world w = far_world_new();
+
+    (void)state;
+    w.cpu->x[2] = VA_PMEM + 5;
+    for (unsigned n = 0; n < 8; n++) {
+        assert_false(run(w.cpu, 0xd50b7422)); /* dc zva, x2 */
+        assert_exit(w.b, PMEM + 8 * n, 8, true);
+        answer(w.cpu, 0);
+    }
+    assert_true(run(w.cpu, 0xd50b7422));
+    done(w.cpu);
+    assert_int_equal(load(w.cpu, VA_PMEM), 0x7571736269757173);
+    assert_true(mem_cache_op(w.cpu, &none, VA_PMEM));
+    board_free(w.b);
+}
+
+/* The walk would have to set the access flag where nothing can be set. */
+static void a_table_in_read_only_memory_takes_no_access_flag(void **state)
+{
+    struct world w = far_world_new();
+    uint64_t v;
+
+    (void)state;
+    set_sys(w.cpu, SYS_TCR_EL1, w.cpu->sys[SYS_TCR_EL1] | 1ull << 39);
+    *desc_at(w.b, w.root, 48, 0x40000000, 2) = (PMEM + 0x2000) | 3;
+    assert_false(mem_ld64(w.cpu, &none, 0x40000000, &v));
+    assert_abort(w.cpu, 0x40000000, 7); /* zeros are invalid */
+    w.cpu->pc = 0x1000;
+    *desc_at(w.b, w.root, 48, 0x40000000, 2) = (PMEM + 0x1000) | 3;
+    mmu_flush_all(w.cpu);
+    assert_false(mem_ld64(w.cpu, &none, 0x40000000, &v));
+    assert_abort(w.cpu, 0x40000000, 0x17);
+    board_free(w.b);
+}
+
+static void what_was_unplugged_reads_as_a_device(void **state)
+{
+    struct world w = far_world_new();
+
+    (void)state;
+    assert_true(mem_st64(w.cpu, &none, VA_BLOCK, 42));
+    assert_int_equal(load(w.cpu, VA_BLOCK), 42);
+    w.cpu->x[2] = VA_BLOCK + 0x1000;
+    assert_false(run(w.cpu, 0xf9400041)); /* ldr x1, [x2] */
+    assert_exit(w.b, BLOCKS + MIB2, 8, false);
+    answer(w.cpu, 0);
+    assert_true(run(w.cpu, 0xf9400041));
+    done(w.cpu);
+    assert_int_equal(gmem_unplug(&w.b->ram, BLOCKS, MIB2), 0);
+    mmu_ram_gone(&w.b->vm);
+    mmu_do_work(w.cpu);
+    w.cpu->x[2] = VA_BLOCK;
+    assert_false(run(w.cpu, 0xf9400041));
+    assert_exit(w.b, BLOCKS, 8, false);
+    board_free(w.b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -479,6 +615,11 @@ int main(void)
         cmocka_unit_test(dc_zva_zeroes_its_block),
         cmocka_unit_test(cache_maintenance_needs_a_right_to_read_at_el0),
         cmocka_unit_test(slow_writes_are_marked_dirty),
+        cmocka_unit_test(a_write_to_read_only_memory_leaves_as_to_a_device),
+        cmocka_unit_test(atomics_on_read_only_memory_abort),
+        cmocka_unit_test(dc_zva_of_read_only_memory_leaves_in_pieces),
+        cmocka_unit_test(a_table_in_read_only_memory_takes_no_access_flag),
+        cmocka_unit_test(what_was_unplugged_reads_as_a_device),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
