@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-/* A virtio driver of the tests' own, polite or hostile: RAM, one queue in it,
-   and a device behind its transport on a bus. */
+/* A virtio driver of the tests' own, polite or hostile: RAM, queues in it, and
+   a device behind its transport on a bus. What follows is about the queue that
+   is selected, the first one to begin with. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,7 +20,8 @@
 #include "dev/virtio_mmio.h"
 #include "dev/virtq.h"
 
-/* RAM with nothing before and after it. Rings first, then room for data. */
+/* RAM with nothing before and after it. Rings first, those of the queue n at
+   n * RING_BYTES, then room for data. */
 #define RAM_AT    0x80000000ull
 #define RAM_BYTES 0x100000ull
 #define RAM_END   (RAM_AT + RAM_BYTES)
@@ -29,6 +31,8 @@
 #define DATA_AT   (RAM_AT + 0x10000)
 #define DEVICE_AT 0x0f000000ull
 
+enum { RING_BYTES = 0x4000, DRIVER_MAX_QUEUES = 4 };
+
 enum { D_NEXT = 1, D_WRITE = 2, D_INDIRECT = 4 };
 
 struct driver {
@@ -36,7 +40,9 @@ struct driver {
     struct mmio_bus *bus;
     struct mmio_dev *mmio;
     uint16_t size;
-    uint16_t avail_idx;
+    unsigned queue; /* selected */
+    unsigned num_queues;
+    uint16_t avail_idx, avail_idxs[DRIVER_MAX_QUEUES];
     _Atomic unsigned interrupts;
 };
 
@@ -62,6 +68,7 @@ static inline void driver_init(struct driver *d, uint16_t size)
 {
     memset(d, 0, sizeof(*d));
     d->size = size;
+    d->num_queues = 1;
     gmem_init(&d->ram);
     assert_int_equal(gmem_add(&d->ram, RAM_AT, RAM_BYTES, NULL), 0);
 }
@@ -72,10 +79,23 @@ static inline void driver_release(struct driver *d)
     gmem_release(&d->ram);
 }
 
+static inline void driver_select(struct driver *d, unsigned queue)
+{
+    d->avail_idxs[d->queue] = d->avail_idx;
+    d->avail_idx = d->avail_idxs[queue];
+    d->queue = queue;
+}
+
+/* A ring's address, given that of the first queue's. */
+static inline gpa_t ring(const struct driver *d, gpa_t first)
+{
+    return first + RING_BYTES * d->queue;
+}
+
 static inline void driver_desc(struct driver *d, uint16_t n, gpa_t addr,
                                uint32_t len, uint16_t flags, uint16_t next)
 {
-    uint8_t *desc = at(d, DESC_AT + 16u * n, 16);
+    uint8_t *desc = at(d, ring(d, DESC_AT) + 16u * n, 16);
 
     memcpy(desc, &addr, 8);
     memcpy(desc + 8, &len, 4);
@@ -86,13 +106,13 @@ static inline void driver_desc(struct driver *d, uint16_t n, gpa_t addr,
 /* Into the available ring, without a notification. */
 static inline void driver_offer(struct driver *d, uint16_t head)
 {
-    put16(d, AVAIL_AT + 4 + 2u * (d->avail_idx % d->size), head);
-    put16(d, AVAIL_AT + 2, ++d->avail_idx);
+    put16(d, ring(d, AVAIL_AT) + 4 + 2u * (d->avail_idx % d->size), head);
+    put16(d, ring(d, AVAIL_AT) + 2, ++d->avail_idx);
 }
 
 static inline uint16_t driver_used(struct driver *d)
 {
-    return get16(d, USED_AT + 2);
+    return get16(d, ring(d, USED_AT) + 2);
 }
 
 struct used {
@@ -103,19 +123,19 @@ static inline struct used driver_used_at(struct driver *d, unsigned n)
 {
     struct used u;
 
-    memcpy(&u, at(d, USED_AT + 4 + 8u * (n % d->size), 8), 8);
+    memcpy(&u, at(d, ring(d, USED_AT) + 4 + 8u * (n % d->size), 8), 8);
     return u;
 }
 
 /* What the driver wants to be told of, with event indices. */
 static inline void driver_used_event(struct driver *d, uint16_t idx)
 {
-    put16(d, AVAIL_AT + 4 + 2u * d->size, idx);
+    put16(d, ring(d, AVAIL_AT) + 4 + 2u * d->size, idx);
 }
 
 static inline uint16_t driver_avail_event(struct driver *d)
 {
-    return get16(d, USED_AT + 4 + 8u * d->size);
+    return get16(d, ring(d, USED_AT) + 4 + 8u * d->size);
 }
 
 /* The same rings, for a queue without a transport. */
@@ -124,9 +144,9 @@ static inline struct virtq driver_queue(const struct driver *d)
     return (struct virtq){.max_size = VIRTQ_MAX_SIZE,
                           .size = d->size,
                           .ready = 1,
-                          .desc = DESC_AT,
-                          .avail = AVAIL_AT,
-                          .used = USED_AT};
+                          .desc = ring(d, DESC_AT),
+                          .avail = ring(d, AVAIL_AT),
+                          .used = ring(d, USED_AT)};
 }
 
 /* --- through the transport --- */
@@ -162,18 +182,19 @@ static inline void driver_attach(struct driver *d, struct virtio_dev *dev)
 
 static inline void driver_set_queue(struct driver *d, unsigned n)
 {
+    driver_select(d, n);
     wr(d, 0x30, n);
     wr(d, 0x38, d->size);
-    wr(d, 0x80, (uint32_t)DESC_AT);
-    wr(d, 0x84, (uint32_t)(DESC_AT >> 32));
-    wr(d, 0x90, (uint32_t)AVAIL_AT);
-    wr(d, 0x94, (uint32_t)(AVAIL_AT >> 32));
-    wr(d, 0xa0, (uint32_t)USED_AT);
-    wr(d, 0xa4, (uint32_t)(USED_AT >> 32));
+    wr(d, 0x80, (uint32_t)ring(d, DESC_AT));
+    wr(d, 0x84, (uint32_t)(ring(d, DESC_AT) >> 32));
+    wr(d, 0x90, (uint32_t)ring(d, AVAIL_AT));
+    wr(d, 0x94, (uint32_t)(ring(d, AVAIL_AT) >> 32));
+    wr(d, 0xa0, (uint32_t)ring(d, USED_AT));
+    wr(d, 0xa4, (uint32_t)(ring(d, USED_AT) >> 32));
     wr(d, 0x44, 1);
 }
 
-/* The way from reset to DRIVER_OK, with queue 0 only. */
+/* The way from reset to DRIVER_OK, with empty queues; 0 is selected. */
 static inline void driver_start(struct driver *d, uint64_t features)
 {
     wr(d, 0x70, 0);
@@ -184,18 +205,20 @@ static inline void driver_start(struct driver *d, uint64_t features)
         wr(d, 0x20, (uint32_t)(features >> 32 * page));
     }
     wr(d, 0x70, 11);
-    driver_set_queue(d, 0);
-    d->avail_idx = 0;
-    put16(d, AVAIL_AT, 0);
-    put16(d, AVAIL_AT + 2, 0);
-    put16(d, USED_AT, 0);
-    put16(d, USED_AT + 2, 0);
+    for (unsigned n = d->num_queues; n-- > 0;) {
+        driver_set_queue(d, n);
+        d->avail_idx = 0;
+        put16(d, ring(d, AVAIL_AT), 0);
+        put16(d, ring(d, AVAIL_AT) + 2, 0);
+        put16(d, ring(d, USED_AT), 0);
+        put16(d, ring(d, USED_AT) + 2, 0);
+    }
     wr(d, 0x70, 15);
 }
 
 static inline void driver_notify(struct driver *d)
 {
-    wr(d, 0x50, 0);
+    wr(d, 0x50, d->queue);
 }
 
 /* Until so many chains came back, for devices that work on other threads. */
