@@ -58,13 +58,8 @@ static bool translate(struct cpu *cpu, const struct insn *i, struct part *p,
     const struct tlb *tlb = dry_tlb(cpu, acc & ACC_UNPRIV);
     struct mmu_result res;
 
-    const struct tlb_entry *e =
-        acc & ACC_WRITE ? tlb_w(tlb, p->va) : tlb_r(tlb, p->va);
-
-    if ((e->key ^ p->va) < 4096) {
-        p->host = e->host + (e->key ^ p->va);
+    if (tlb_hit(acc & ACC_WRITE ? &tlb->w : &tlb->r, p->va, 1, &p->host))
         return true;
-    }
     mmu_access(cpu, p->va, acc, &res);
     if (res.fault)
         return abort_at(cpu, i, p->va, acc, res.fsc);

@@ -37,16 +37,6 @@ bool mem_zero_block(struct cpu *cpu, const struct insn *i, uint64_t va);
 /* The checks of cache maintenance by VA; there are no caches to maintain. */
 bool mem_cache_op(struct cpu *cpu, const struct insn *i, uint64_t va);
 
-static inline const struct tlb_entry *tlb_r(const struct tlb *tlb, uint64_t va)
-{
-    return &tlb->r[va >> 12 & (TLB_ENTRIES - 1)];
-}
-
-static inline const struct tlb_entry *tlb_w(const struct tlb *tlb, uint64_t va)
-{
-    return &tlb->w[va >> 12 & (TLB_ENTRIES - 1)];
-}
-
 /* To and from guest memory by a size known only now, each aligned element by
    one access. The library's memcpy may store a byte twice, and the second time
    over what another CPU wrote in between: a lock would be released again. */
@@ -57,27 +47,21 @@ void mem_copy_out(uint8_t *guest, const void *from, unsigned bytes);
 static inline bool mem_hit_r(const struct cpu *cpu, uint64_t va, unsigned bytes,
                              unsigned acc, const uint8_t **p)
 {
-    const struct tlb_entry *e =
-        tlb_r(acc & ACC_UNPRIV ? cpu->tlb_unpriv : cpu->tlb, va);
-    uint64_t off = e->key ^ va;
+    const struct tlb *tlb = acc & ACC_UNPRIV ? cpu->tlb_unpriv : cpu->tlb;
+    uint8_t *host;
 
-    if (unlikely(off > 4096 - bytes))
+    if (unlikely(!tlb_hit(&tlb->r, va, bytes, &host)))
         return false;
-    *p = e->host + off;
+    *p = host;
     return true;
 }
 
 static inline bool mem_hit_w(const struct cpu *cpu, uint64_t va, unsigned bytes,
                              unsigned acc, uint8_t **p)
 {
-    const struct tlb_entry *e =
-        tlb_w(acc & ACC_UNPRIV ? cpu->tlb_unpriv : cpu->tlb, va);
-    uint64_t off = e->key ^ va;
+    const struct tlb *tlb = acc & ACC_UNPRIV ? cpu->tlb_unpriv : cpu->tlb;
 
-    if (unlikely(off > 4096 - bytes))
-        return false;
-    *p = e->host + off;
-    return true;
+    return likely(tlb_hit(&tlb->w, va, bytes, p));
 }
 
 /* `bytes` in elements of `elem`; both constants at every call but SIMD
@@ -136,11 +120,11 @@ MEM_DEFINE(64)
 static inline void *mem_atomic(struct cpu *cpu, const struct insn *i,
                                uint64_t va, unsigned bytes, unsigned acc)
 {
-    const struct tlb_entry *e =
-        acc & ACC_WRITE ? tlb_w(cpu->tlb, va) : tlb_r(cpu->tlb, va);
-    uint64_t off = e->key ^ va;
+    const struct tlb *tlb = cpu->tlb;
+    uint8_t *p;
 
-    if (likely(off <= 4096 - bytes && !(va & (bytes - 1))))
-        return e->host + off;
+    if (likely(!(va & (bytes - 1)) &&
+               tlb_hit(acc & ACC_WRITE ? &tlb->w : &tlb->r, va, bytes, &p)))
+        return p;
     return mem_atomic_slow(cpu, i, va, bytes, acc);
 }

@@ -4,12 +4,14 @@
 /*
  * VMSAv8-64 stage 1 at EL1&0: table walks, the TLBs, and their invalidation.
  *
- * A TLB is two direct-mapped arrays, reads and writes, of {key, host page}. An
- * access hits when key XOR va <= 4096 - size, which tests page, permission and
- * page crossing at once. Only plain RAM pages are entered: device pages,
- * watched pages, pages not yet marked dirty while tracking (writes), pages
- * that PAN forbids always go the slow way, as does everything while the MMU is
- * off (memory is Device then) or SCTLR_EL1.A is set.
+ * A TLB is two direct-mapped halves, reads and writes, each an array of keys
+ * and one of addends. An access hits when key XOR va <= 4096 - size, which
+ * tests page, permission and page crossing at once; its host address is va +
+ * addend, so that the address does not wait for the test. Only plain RAM pages
+ * are entered: device pages, watched pages, pages not yet marked dirty while
+ * tracking (writes), pages that PAN forbids always go the slow way, as does
+ * everything while the MMU is off (memory is Device then) or SCTLR_EL1.A is
+ * set.
  *
  * A CPU has one TLB for privileged accesses and TLB_BANKS for unprivileged
  * ones, keyed by ASID and TTBR0, so that a context switch moves a pointer.
@@ -19,10 +21,28 @@
 
 enum { TLB_BITS = 10, TLB_ENTRIES = 1 << TLB_BITS, TLB_BANKS = 16 };
 
-struct tlb_entry {
-    uint64_t key;  /* VA of the page, tag bits and all; or tlb_empty_key */
-    uint8_t *host; /* address of the page's first byte */
+struct tlb_half {
+    uint64_t key[TLB_ENTRIES]; /* VA of the page, tag bits and all; or
+                                  tlb_empty_key */
+    uint64_t add[TLB_ENTRIES]; /* the page's host address less its VA */
 };
+
+static inline unsigned tlb_slot(uint64_t va)
+{
+    return va >> 12 & (TLB_ENTRIES - 1);
+}
+
+/* If `bytes` at va hit, *p is their host address. */
+static inline bool tlb_hit(const struct tlb_half *h, uint64_t va,
+                           unsigned bytes, uint8_t **p)
+{
+    unsigned slot = tlb_slot(va);
+
+    if ((h->key[slot] ^ va) > 4096 - bytes)
+        return false;
+    *p = (uint8_t *)(uintptr_t)(va + h->add[slot]);
+    return true;
+}
 
 /* What an empty slot holds: the page of a neighbouring slot, so that no VA
    that leads here can match. One constant for all would match somebody. */
@@ -32,8 +52,7 @@ static inline uint64_t tlb_empty_key(unsigned slot)
 }
 
 struct tlb {
-    struct tlb_entry r[TLB_ENTRIES];
-    struct tlb_entry w[TLB_ENTRIES];
+    struct tlb_half r, w;
 
     /* Changes whenever code seen through this TLB may have moved or changed:
        the jump caches of the interpreter compare it. Never 0, never reused on

@@ -67,6 +67,7 @@ static const struct {
     {"sha", JIT_SHA},
     {"pclmul", JIT_PCLMUL},
     {"avx512", JIT_AVX512},
+    {"bmi", JIT_BMI},
     {"all", ~0u},
 };
 
@@ -81,10 +82,11 @@ static int parse_mask(struct tier *tier, struct word list, struct err *e)
                 break;
         }
         if (n == ARRAY_LEN(features))
-            return err_set(e, -EINVAL,
-                           "no host feature is called '%.*s': try lzcnt, "
-                           "sse42, avx2, fma, aes, sha, pclmul, avx512 or all",
-                           (int)MIN(w.len, (size_t)32), w.text);
+            return err_set(
+                e, -EINVAL,
+                "no host feature is called '%.*s': try lzcnt, "
+                "sse42, avx2, fma, aes, sha, pclmul, avx512, bmi or all",
+                (int)MIN(w.len, (size_t)32), w.text);
         tier->mask_features |= features[n].bits;
         list = rest;
     }

@@ -39,10 +39,10 @@ static uint64_t page_of(uint64_t va)
     return va >> 12 & PAGE_MASK;
 }
 
-static void empty(struct tlb_entry *e)
+static void empty(struct tlb_half *h)
 {
     for (unsigned n = 0; n < TLB_ENTRIES; n++)
-        e[n] = (struct tlb_entry){.key = tlb_empty_key(n)};
+        h->key[n] = tlb_empty_key(n);
 }
 
 static void empty_code(struct tlb_side *s)
@@ -59,8 +59,8 @@ void tlb_flush(struct tlb *t, uint32_t tag)
     t->tag = tag;
     if (!s->used)
         return;
-    empty(t->r);
-    empty(t->w);
+    empty(&t->r);
+    empty(&t->w);
     empty_code(s);
     memset(s->big, 0, sizeof(s->big));
     s->num_huge = 0;
@@ -72,7 +72,7 @@ void tlb_flush(struct tlb *t, uint32_t tag)
 
 void tlb_flush_writes(struct tlb *t)
 {
-    empty(t->w);
+    empty(&t->w);
 }
 
 void tlb_retag(struct tlb *t, uint32_t tag)
@@ -121,10 +121,10 @@ static bool widen(const struct tlb_side *s, uint64_t *first, uint64_t *count)
 
 static void drop_slot(struct tlb *t, unsigned n, uint64_t first, uint64_t count)
 {
-    if (((page_of(t->r[n].key) - first) & PAGE_MASK) < count)
-        t->r[n].key = tlb_empty_key(n);
-    if (((page_of(t->w[n].key) - first) & PAGE_MASK) < count)
-        t->w[n].key = tlb_empty_key(n);
+    if (((page_of(t->r.key[n]) - first) & PAGE_MASK) < count)
+        t->r.key[n] = tlb_empty_key(n);
+    if (((page_of(t->w.key[n]) - first) & PAGE_MASK) < count)
+        t->w.key[n] = tlb_empty_key(n);
 }
 
 bool tlb_drop(struct tlb *t, uint64_t va, uint64_t count)
@@ -153,13 +153,13 @@ bool tlb_drop_special(struct tlb *t)
     bool had_context = s->has_context;
 
     if (s->num_special > TLB_SPECIALS) {
-        empty(t->r);
-        empty(t->w);
+        empty(&t->r);
+        empty(&t->w);
     } else {
         for (unsigned n = 0; n < s->num_special; n++) {
             unsigned slot = s->special[n];
 
-            t->r[slot].key = t->w[slot].key = tlb_empty_key(slot);
+            t->r.key[slot] = t->w.key[slot] = tlb_empty_key(slot);
         }
     }
     s->num_special = 0;
@@ -214,28 +214,30 @@ static void note(struct tlb *t, uint64_t va, const struct mmu_result *res)
         bit_set(s->big, page / UNIT_PAGES);
 }
 
-static struct tlb_entry entry_of(uint64_t va, const struct mmu_result *res)
+static void fill(struct tlb_half *h, uint64_t va, const struct mmu_result *res)
 {
-    return (struct tlb_entry){.key = align_down(va, 4096),
-                              .host = res->host - (va & 4095)};
+    unsigned slot = tlb_slot(va);
+
+    h->key[slot] = align_down(va, 4096);
+    h->add[slot] = (uint64_t)(uintptr_t)res->host - va;
 }
 
 void tlb_enter(struct tlb *t, uint64_t va, const struct mmu_result *res,
                bool write)
 {
-    unsigned slot = va >> 12 & (TLB_ENTRIES - 1);
+    unsigned slot = tlb_slot(va);
 
     note(t, va, res);
     if (t->side->keeps_special && (res->is_user || res->in_context))
         note_special(t->side, res, slot);
-    t->r[slot] = entry_of(va, res);
+    fill(&t->r, va, res);
     if (write)
-        t->w[slot] = t->r[slot];
+        fill(&t->w, va, res);
     else
         /* r and w of a slot may differ in page, but not in what they say of
            the same one */
-        if (align_down(va, 4096) == t->w[slot].key)
-            t->w[slot].key = tlb_empty_key(slot);
+        if (align_down(va, 4096) == t->w.key[slot])
+            t->w.key[slot] = tlb_empty_key(slot);
 }
 
 void tlb_enter_code(struct tlb *t, uint64_t va, const struct mmu_result *res)

@@ -12,7 +12,7 @@ enum { TLB_CODES = 256, TLB_SPECIALS = 32, TLB_HUGE = 4 };
 
 /* A page code was fetched from. */
 struct tlb_code {
-    uint64_t key; /* like tlb_entry.key */
+    uint64_t key; /* like tlb_half.key */
     uint8_t *host;
     gpa_t pa;
 };

@@ -45,6 +45,12 @@ static uint64_t rnd(void)
     return rng;
 }
 
+static void map_page(struct tlb_half *h, const uint8_t *page)
+{
+    h->key[tlb_slot(PAGE_VA)] = PAGE_VA;
+    h->add[tlb_slot(PAGE_VA)] = (uint64_t)(uintptr_t)page - PAGE_VA;
+}
+
 static int set_up(void **state)
 {
     struct bench *b = aligned_alloc(64, (sizeof(*b) + 63) / 64 * 64);
@@ -64,10 +70,9 @@ static int set_up(void **state)
     b->code.base = b->code.p;
     b->blk = calloc(1, sizeof(*b->blk) + (RUN + 1) * sizeof(struct insn));
     for (unsigned n = 0; n < TLB_ENTRIES; n++)
-        b->tlb.r[n].key = b->tlb.w[n].key = tlb_empty_key(n);
-    b->tlb.r[PAGE_VA >> 12 & (TLB_ENTRIES - 1)] =
-        b->tlb.w[PAGE_VA >> 12 & (TLB_ENTRIES - 1)] =
-            (struct tlb_entry){.key = PAGE_VA, .host = b->page};
+        b->tlb.r.key[n] = b->tlb.w.key[n] = tlb_empty_key(n);
+    map_page(&b->tlb.r, b->page);
+    map_page(&b->tlb.w, b->page);
     simd_const_init(&b->cpu);
     translate_fn_table(); /* makes what t_effect knows */
     *state = b;
@@ -195,8 +200,8 @@ static int run_case(struct bench *b, struct bench *copy, jit_emit_fn **emit,
         return 0;
     memcpy(copy, b, offsetof(struct bench, glue));
     copy->cpu.tlb = copy->cpu.tlb_unpriv = &copy->tlb;
-    copy->tlb.r[PAGE_VA >> 12 & (TLB_ENTRIES - 1)].host = copy->page;
-    copy->tlb.w[PAGE_VA >> 12 & (TLB_ENTRIES - 1)].host = copy->page;
+    map_page(&copy->tlb.r, copy->page);
+    map_page(&copy->tlb.w, copy->page);
     memcpy(&enter, &b->glue.enter, sizeof(enter));
     enter(&b->cpu, b->code.base);
     if (b->cpu.pc == BAILED) {

@@ -291,10 +291,10 @@ struct jblock *jit_cache_add(struct jit_cache *cache, const struct block *src,
     t->mode = src->mode;
     t->src = src;
     t->start = (uint32_t)(src->pa & 4095);
-    t->flags_live = t->ended = false;
+    t->flags_live = t->sp_aligned = t->ended = false;
     t->count_insns = cache->count_insns;
     t->chaos = cache->chaos;
-    t->num_exits = t->num_bails = 0;
+    t->num_exits = t->num_bails = t->num_polls = 0;
     t->first_exit = cache->num_exits;
     translate_block(t);
     check(t->c.p <= cache->code.rw + cache->used + translate_room(src->count));

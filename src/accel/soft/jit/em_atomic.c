@@ -26,11 +26,8 @@ static void sized_mem(struct tr *t, unsigned log2, unsigned op, unsigned reg)
 static void location(struct tr *t, const struct insn *i, unsigned log2,
                      bool write)
 {
-    if (i->rn == REG_SP) {
-        x64_op_rr(&t->c, false, 0x8b, RAX, R10);
-        x64_alu_ri(&t->c, false, ALU_AND, RAX, 15);
-        t_bail(t, CC_NE);
-    }
+    if (i->rn == REG_SP)
+        t_sp_check(t);
     t_get_to(t, true, RAX, i->rn);
     if (log2) {
         x64_u8(&t->c, 0xa8); /* test al, imm8 */

@@ -173,7 +173,7 @@ static void shifted_to_rcx(struct tr *t, const struct insn *i)
         x64_shift_imm(&t->c, is_x(i), ops[FIELD(i, 23, 22)], RCX, n);
 }
 
-static void extended_to_rcx(struct tr *t, const struct insn *i)
+static void extended_to_rcx(struct tr *t, const struct insn *i, bool shift_too)
 {
     static const uint16_t ops[] = {0x1b6, 0x1b7, 0x8b, 0x8b,
                                    0x1be, 0x1bf, 0x63, 0x8b};
@@ -185,8 +185,20 @@ static void extended_to_rcx(struct tr *t, const struct insn *i)
     x64_rex(&t->c, wide, RCX, 0, src, op == 0x1b6 || op == 0x1be);
     x64_opcode(&t->c, op);
     x64_modrm_reg(&t->c, RCX, src);
-    if (shift)
+    if (shift && shift_too)
         x64_shift_imm(&t->c, true, SH_SHL, RCX, shift);
+}
+
+/* rd = rn + index << n, by one LEA. */
+static bool add_scaled(struct tr *t, const struct insn *i, unsigned index,
+                       unsigned n)
+{
+    unsigned dst = t_dst(i->rd, RAX);
+
+    x64_lea_sib(&t->c, is_x(i), dst, t_get(t, i->rn, RAX), index, n, 0);
+    t_put(t, i->rd, dst);
+    t->flags_kept = true;
+    return true;
 }
 
 /* rd = rn op rcx */
@@ -256,6 +268,9 @@ static bool alu_shift(struct tr *t, const struct insn *i, enum x64_alu op,
         return mov_reg(t, i);
     if (!invert && !FIELD(i, 15, 10))
         return alu_plain(t, i, op, set);
+    if (op == ALU_ADD && !set && i->rn != REG_ZERO && i->rm != REG_ZERO &&
+        FIELD(i, 23, 22) == 0 && FIELD(i, 15, 10) <= 3)
+        return add_scaled(t, i, t_get(t, i->rm, RCX), FIELD(i, 15, 10));
     shifted_to_rcx(t, i);
     if (invert)
         x64_f7(&t->c, is_x(i), 2, RCX);
@@ -283,13 +298,20 @@ SHIFT_EMITTER(bics_shift, ALU_AND, true, 1)
 #define EXT_EMITTER(name, op, set)                            \
     static bool em_##name(struct tr *t, const struct insn *i) \
     {                                                         \
-        extended_to_rcx(t, i);                                \
+        extended_to_rcx(t, i, true);                          \
         return alu_rcx(t, i, op, set);                        \
     }
-EXT_EMITTER(add_ext, ALU_ADD, 0)
 EXT_EMITTER(sub_ext, ALU_SUB, 0)
 EXT_EMITTER(adds_ext, ALU_ADD, 1)
 EXT_EMITTER(subs_ext, ALU_SUB, 2)
+
+static bool em_add_ext(struct tr *t, const struct insn *i)
+{
+    unsigned shift = FIELD(i, 12, 10);
+
+    extended_to_rcx(t, i, shift > 3);
+    return shift > 3 ? alu_rcx(t, i, ALU_ADD, 0) : add_scaled(t, i, RCX, shift);
+}
 
 /* CF = C, or its inverse for SBB. */
 static void carry_in(struct tr *t, bool inverted)

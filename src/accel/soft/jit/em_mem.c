@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Emitters of loads and stores of general registers. The address goes to rax,
- * t_tlb makes rdx of it or bails; whatever is not a hit on an aligned stack in
- * ordinary RAM is tier 0's. Write-back comes after the access.
+ * Emitters of loads and stores of general registers. The address is in rax or
+ * in the base's own register, t_tlb_add makes rdx what to add to it or bails;
+ * whatever is not a hit on an aligned stack in ordinary RAM is tier 0's.
  */
 
 #include "accel/soft/jit/tr.h"
@@ -10,60 +10,44 @@
 /* What kind of access a row is. */
 enum mode { OFF, POST, PRE, REG, UXTW, SXTW };
 
-/* A misaligned SP may fault: tier 0 knows. */
-static void check_base(struct tr *t, const struct insn *i)
-{
-    if (i->rn != REG_SP)
-        return;
-    x64_rex(&t->c, false, 0, 0, R10, true);
-    x64_u8(&t->c, 0xf6); /* test r10b, 15 */
-    x64_modrm_reg(&t->c, 0, R10);
-    x64_u8(&t->c, 15);
-    t_bail(t, CC_NE);
-}
-
-/* rax = the address of the access */
-static void address(struct tr *t, const struct insn *i, enum mode mode,
-                    unsigned log2)
+/* The register that holds the address of the access: the base itself where
+   nothing is added and it lives in one, else rax. */
+static unsigned address(struct tr *t, const struct insn *i, enum mode mode,
+                        unsigned log2)
 {
     unsigned base, index = RCX;
+    int32_t disp = mode == OFF || mode == PRE ? (int32_t)i->imm : 0;
 
-    check_base(t, i);
+    if (i->rn == REG_SP)
+        t_sp_check(t);
+    t->sp_kept = mode == OFF || mode >= REG || !(i->imm & 15);
     base = t_get(t, i->rn, RAX);
-    switch (mode) {
-    case OFF:
-    case PRE:
-        x64_lea(&t->c, true, RAX, base, (int32_t)i->imm);
-        break;
-    case POST:
-        x64_mov(&t->c, true, RAX, base);
-        break;
-    case REG:
-        index = t_get(t, i->rm, RCX);
-        break;
-    case UXTW:
+    if (mode == UXTW)
         t_get_to(t, false, RCX, i->rm);
-        index = RCX;
-        break;
-    case SXTW:
+    else if (mode == SXTW)
         x64_op_rr(&t->c, true, 0x63, RCX, t_get(t, i->rm, RCX));
-        index = RCX;
-        break;
-    }
+    else if (mode == REG)
+        index = t_get(t, i->rm, RCX);
+    else if (!disp)
+        return base;
     if (mode >= REG)
         x64_lea_sib(&t->c, true, RAX, base, index, FIELD(i, 12, 12) ? log2 : 0,
                     0);
+    else
+        x64_lea(&t->c, true, RAX, base, disp);
+    return RAX;
 }
 
-/* rax still holds the address. */
-static void write_back(struct tr *t, const struct insn *i, enum mode mode)
+/* va still holds the address. */
+static void write_back(struct tr *t, const struct insn *i, enum mode mode,
+                       unsigned va)
 {
     if (mode == PRE) {
-        t_put(t, i->rn, RAX);
+        t_put(t, i->rn, va);
     } else if (mode == POST) {
         unsigned dst = t_dst(i->rn, RAX);
 
-        x64_lea(&t->c, true, dst, RAX, (int32_t)i->imm);
+        x64_lea(&t->c, true, dst, va, (int32_t)i->imm);
         t_put(t, i->rn, dst);
     }
 }
@@ -83,71 +67,82 @@ static const struct load_op load_ops[] = {
     [LSHW] = {0x1bf, false, 1},
 };
 
-/* The value goes straight to rd's register unless write-back wants it first
-   (rd == rn: what is loaded wins). */
+/* rd = [va + rdx + disp] */
+static void load_from(struct tr *t, unsigned rd, const struct load_op *op,
+                      unsigned va, int32_t disp)
+{
+    unsigned dst = t_dst(rd, RCX);
+
+    x64_op_sib(&t->c, op->w, op->op, dst, va, RDX, 0, disp);
+    t_put(t, rd, dst);
+}
+
+/* [va + rdx + disp] = rd, 1 << log2 bytes of it */
+static void store_to(struct tr *t, unsigned log2, unsigned rd, unsigned va,
+                     int32_t disp)
+{
+    unsigned reg = t_get(t, rd, RCX);
+
+    if (log2 == 1)
+        x64_u8(&t->c, 0x66);
+    x64_rex(&t->c, log2 == 3, reg, RDX, va, log2 == 0);
+    x64_u8(&t->c, log2 == 0 ? 0x88 : 0x89);
+    x64_modrm_sib(&t->c, reg, va, RDX, 0, disp);
+}
+
+/* Write-back comes last, unless what is loaded shall win (rd == rn). */
 static bool load(struct tr *t, const struct insn *i, enum load_kind kind,
                  enum mode mode)
 {
     const struct load_op *op = &load_ops[kind];
-    unsigned dst;
+    unsigned va = address(t, i, mode, op->log2);
 
-    address(t, i, mode, op->log2);
-    t_tlb(t, 1u << op->log2, false);
-    write_back(t, i, mode);
-    dst = t_dst(i->rd, RCX);
-    x64_op_rm(&t->c, op->w, op->op, dst, RDX, 0);
-    t_put(t, i->rd, dst);
+    t_tlb_add(t, va, 1u << op->log2, false);
+    load_from(t, i->rd, op, va, 0);
+    if (i->rd != i->rn)
+        write_back(t, i, mode, va);
     return true;
-}
-
-/* [base] = reg, of 1 << log2 bytes */
-static void store_to(struct tr *t, unsigned log2, unsigned reg, unsigned base,
-                     int32_t disp)
-{
-    if (log2 == 1)
-        x64_u8(&t->c, 0x66);
-    x64_rex(&t->c, log2 == 3, reg, 0, base, log2 == 0);
-    x64_u8(&t->c, log2 == 0 ? 0x88 : 0x89);
-    x64_modrm_mem(&t->c, reg, base, disp);
 }
 
 static bool store(struct tr *t, const struct insn *i, unsigned log2,
                   enum mode mode)
 {
-    address(t, i, mode, log2);
-    t_tlb(t, 1u << log2, true);
-    store_to(t, log2, t_get(t, i->rd, RCX), RDX, 0);
-    write_back(t, i, mode);
+    unsigned va = address(t, i, mode, log2);
+
+    t_tlb_add(t, va, 1u << log2, true);
+    store_to(t, log2, i->rd, va, 0);
+    write_back(t, i, mode, va);
     return true;
 }
 
-/* Pairs: one check for both. */
+/* Pairs: one check for both. What is loaded may be the base: it goes last. */
 static bool load_pair(struct tr *t, const struct insn *i, enum load_kind kind,
                       enum mode mode)
 {
     const struct load_op *op = &load_ops[kind];
-    unsigned a, b;
+    unsigned va = address(t, i, mode, 0);
+    bool base_first = t_pinned(i->rd) == (int)va;
 
-    address(t, i, mode, 0);
-    t_tlb(t, 2u << op->log2, false);
-    write_back(t, i, mode);
-    a = t_dst(i->rd, RAX);
-    x64_op_rm(&t->c, op->w, op->op, a, RDX, 0);
-    t_put(t, i->rd, a);
-    b = t_dst(i->ra, RAX);
-    x64_op_rm(&t->c, op->w, op->op, b, RDX, 1 << op->log2);
-    t_put(t, i->ra, b);
+    t_tlb_add(t, va, 2u << op->log2, false);
+    if (!base_first)
+        load_from(t, i->rd, op, va, 0);
+    load_from(t, i->ra, op, va, 1 << op->log2);
+    if (base_first)
+        load_from(t, i->rd, op, va, 0);
+    if (i->rd != i->rn && i->ra != i->rn)
+        write_back(t, i, mode, va);
     return true;
 }
 
 static bool store_pair(struct tr *t, const struct insn *i, unsigned log2,
                        enum mode mode)
 {
-    address(t, i, mode, 0);
-    t_tlb(t, 2u << log2, true);
-    store_to(t, log2, t_get(t, i->rd, RCX), RDX, 0);
-    store_to(t, log2, t_get(t, i->ra, RCX), RDX, 1 << log2);
-    write_back(t, i, mode);
+    unsigned va = address(t, i, mode, 0);
+
+    t_tlb_add(t, va, 2u << log2, true);
+    store_to(t, log2, i->rd, va, 0);
+    store_to(t, log2, i->ra, va, 1 << log2);
+    write_back(t, i, mode, va);
     return true;
 }
 
@@ -155,12 +150,10 @@ static bool load_literal(struct tr *t, const struct insn *i,
                          enum load_kind kind)
 {
     const struct load_op *op = &load_ops[kind];
-    unsigned dst = t_dst(i->rd, RCX);
 
     t_pc_to(t, RAX, t->start + i->imm);
-    t_tlb(t, 1u << op->log2, false);
-    x64_op_rm(&t->c, op->w, op->op, dst, RDX, 0);
-    t_put(t, i->rd, dst);
+    t_tlb_add(t, RAX, 1u << op->log2, false);
+    load_from(t, i->rd, op, RAX, 0);
     return true;
 }
 

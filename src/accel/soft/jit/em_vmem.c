@@ -54,13 +54,8 @@ void vmem_store(struct tr *t, unsigned n, unsigned log2, int32_t disp)
 /* A misaligned SP may fault: tier 0 knows. */
 static void check_base(struct tr *t, const struct insn *i)
 {
-    if (i->rn != REG_SP)
-        return;
-    x64_rex(&t->c, false, 0, 0, R10, true);
-    x64_u8(&t->c, 0xf6); /* test r10b, 15 */
-    x64_modrm_reg(&t->c, 0, R10);
-    x64_u8(&t->c, 15);
-    t_bail(t, CC_NE);
+    if (i->rn == REG_SP)
+        t_sp_check(t);
 }
 
 void vmem_base(struct tr *t, const struct insn *i, int32_t disp)

@@ -70,6 +70,8 @@ unsigned jit_host_features(void)
         !__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & bit_AVX2))
         return found;
     found |= JIT_AVX2;
+    if (b & bit_BMI && b & bit_BMI2)
+        found |= JIT_BMI;
     if (c1 & bit_FMA)
         found |= JIT_FMA;
     if (c1 & bit_AES)

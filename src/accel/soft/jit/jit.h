@@ -25,9 +25,10 @@ enum jit_feature {
     JIT_AES = 16,
     JIT_SHA = 32,
     JIT_PCLMUL = 64,
-    JIT_AVX512 = 128,  /* F, VL, BW, DQ */
-    JIT_POISON = 256,  /* for tests: tier 0 leaves rubbish in V registers */
-    JIT_ONE_PASS = 512 /* a loop leaves its block after each turn */
+    JIT_AVX512 = 128,   /* F, VL, BW, DQ */
+    JIT_POISON = 256,   /* for tests: tier 0 leaves rubbish in V registers */
+    JIT_ONE_PASS = 512, /* a loop leaves its block after each turn */
+    JIT_BMI = 1024      /* BMI1 and BMI2 */
 };
 unsigned jit_host_features(void);
 

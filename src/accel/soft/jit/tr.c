@@ -175,16 +175,23 @@ void t_exit_rax(struct tr *t)
     x64_jmp_to(&t->c, t->glue->probe);
 }
 
-/* A loop must notice when it is wanted elsewhere. */
+static void add_poll(struct tr *t, uint8_t *place, uint64_t offset)
+{
+    check(t->num_polls < TR_MAX_EXITS);
+    t->polls[t->num_polls++] =
+        (struct tr_poll){.place = place, .target = offset};
+}
+
+/* A loop must notice when it is wanted elsewhere: ZF if it is not. */
+static void test_attention(struct tr *t)
+{
+    x64_alu_mi(&t->c, false, ALU_CMP, RBP, CPU(attention), 0);
+}
+
 static void poll_attention(struct tr *t, uint64_t offset)
 {
-    uint8_t *none;
-
-    x64_alu_mi(&t->c, false, ALU_CMP, RBP, CPU(attention), 0);
-    none = x64_jcc(&t->c, CC_E);
-    t_pc_to(t, RAX, offset);
-    x64_jmp_to(&t->c, t->glue->leave);
-    x64_here(&t->c, none);
+    test_attention(t);
+    add_poll(t, x64_jcc(&t->c, CC_NE), offset);
 }
 
 /* The first branch back to the block's start while V registers are held. */
@@ -209,8 +216,9 @@ static bool closes_loop(const struct tr *t)
 
 static void go_round(struct tr *t)
 {
-    poll_attention(t, t->start);
-    x64_jmp_to(&t->c, t->loop.top);
+    test_attention(t);
+    x64_jcc_to(&t->c, CC_E, t->loop.top);
+    add_poll(t, x64_jmp(&t->c), t->start);
 }
 
 /* op with a memory operand at [rip + x]: the place of the displacement. */
@@ -277,26 +285,60 @@ void t_exit_if(struct tr *t, enum x64_cc cc, uint64_t offset)
         return;
     }
     not_taken = x64_jcc(&t->c, cc ^ 1);
-    t_exit_to(t, offset);
+    if (offset <= t_off(t)) {
+        test_attention(t);
+        add_exit(t, x64_jcc(&t->c, CC_E), offset);
+        add_poll(t, x64_jmp(&t->c), offset);
+    } else {
+        t_exit_to(t, offset);
+    }
     x64_here(&t->c, not_taken);
 }
 
-/* 9 instructions on a hit: key XOR va <= 4096 - bytes tests page, permission
+/* rcx = the slot of the VA. BEXTR is one step where there is BMI. */
+static void slot_of(struct tr *t, unsigned va)
+{
+    if (t->features & JIT_BMI) {
+        x64_mov_imm(&t->c, RCX, 12 | TLB_BITS << 8);
+        x64_vex_rr(&t->c, V_BEXTR, false, RCX, RCX, va);
+        return;
+    }
+    x64_mov(&t->c, false, RCX, va);
+    x64_shift_imm(&t->c, false, SH_SHR, RCX, 12);
+    x64_alu_ri(&t->c, false, ALU_AND, RCX, TLB_ENTRIES - 1);
+}
+
+/* 7 instructions on a hit: key XOR va <= 4096 - bytes tests page, permission
    and page crossing at once (mmu.h). */
-void t_tlb(struct tr *t, unsigned bytes, bool write)
+void t_tlb_add(struct tr *t, unsigned va, unsigned bytes, bool write)
 {
     int32_t side = write ? (int32_t)offsetof(struct tlb, w) : 0;
 
-    x64_mov(&t->c, false, RCX, RAX);
-    x64_shift_imm(&t->c, false, SH_SHR, RCX, 8);
-    x64_alu_ri(&t->c, false, ALU_AND, RCX, (TLB_ENTRIES - 1) << 4);
-    x64_op_sib(&t->c, true, 0x8b, RDX, R15, RCX, 0, side);
-    x64_alu_rr(&t->c, true, ALU_XOR, RDX, RAX);
+    slot_of(t, va);
+    x64_op_sib(&t->c, true, 0x8b, RDX, R15, RCX, 3,
+               side + (int32_t)offsetof(struct tlb_half, key));
+    x64_alu_rr(&t->c, true, ALU_XOR, RDX, va);
     x64_alu_ri(&t->c, true, ALU_CMP, RDX, (int32_t)(4096 - bytes));
     t_bail(t, CC_A);
-    x64_op_sib(&t->c, true, 0x03, RDX, R15, RCX, 0,
-               side + (int32_t)offsetof(struct tlb_entry, host));
+    x64_op_sib(&t->c, true, 0x8b, RDX, R15, RCX, 3,
+               side + (int32_t)offsetof(struct tlb_half, add));
 }
-static_assert(sizeof(struct tlb_entry) == 16 &&
-                  offsetof(struct tlb_entry, key) == 0,
-              "the index is va >> 12 << 4");
+static_assert(offsetof(struct tlb, r) == 0, "reads are at displacement 0");
+
+void t_tlb(struct tr *t, unsigned bytes, bool write)
+{
+    t_tlb_add(t, RAX, bytes, write);
+    x64_alu_rr(&t->c, true, ALU_ADD, RDX, RAX);
+}
+
+void t_sp_check(struct tr *t)
+{
+    if (t->sp_aligned)
+        return;
+    x64_rex(&t->c, false, 0, 0, R10, true);
+    x64_u8(&t->c, 0xf6); /* test r10b, 15 */
+    x64_modrm_reg(&t->c, 0, R10);
+    x64_u8(&t->c, 15);
+    t_bail(t, CC_NE);
+    t->sp_aligned = true;
+}

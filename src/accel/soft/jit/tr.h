@@ -49,6 +49,12 @@ struct tr_slot {
 /* xmm8 to xmm15 hold recent V registers: tr_vec.c's own. */
 enum { TR_VEC_REGS = 8 };
 
+/* A poll of a branch backwards: out of line, it leaves for `target`. */
+struct tr_poll {
+    uint8_t *place;
+    uint64_t target;
+};
+
 struct tr_bail {
     uint8_t *place; /* of the jump to the cold part */
     uint8_t *back;  /* where it goes on */
@@ -110,6 +116,8 @@ struct tr {
     uint32_t start; /* offset of the block in its page */
     uint8_t *entry; /* where the block's code begins */
     bool flags_live, flags_kept;
+    bool sp_aligned, sp_kept; /* SP is a multiple of 16; stays one behind the
+                                 present instruction */
     bool count_insns;
     uint64_t chaos; /* refuses one emitter in eight, by this seed */
     bool ended;     /* the last emitter left the block for good */
@@ -118,6 +126,8 @@ struct tr {
     uint32_t first_exit; /* number of exits[0] */
     struct tr_bail bails[TR_MAX_BAILS];
     unsigned num_bails;
+    struct tr_poll polls[TR_MAX_EXITS];
+    unsigned num_polls;
     struct tr_vec vec; /* tr_vec.h */
     struct tr_loop loop;
 };
@@ -198,6 +208,11 @@ void t_exit_rax(struct tr *t);
 /* The TLB: rdx = host address of `bytes` at the VA in rax, or bail. Keeps rax;
    clobbers rcx, flags. */
 void t_tlb(struct tr *t, unsigned bytes, bool write);
+/* The same for the VA in `va`; rdx is what to add to it. */
+void t_tlb_add(struct tr *t, unsigned va, unsigned bytes, bool write);
+
+/* Bails if SP is not a multiple of 16 and may therefore fault. */
+void t_sp_check(struct tr *t);
 
 /* Offset of the instruction in its page. */
 static inline uint32_t t_off(const struct tr *t)

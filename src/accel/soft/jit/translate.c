@@ -143,11 +143,13 @@ static void emit_insn(struct tr *t, struct wants *w)
     unsigned first_bail = t->num_bails;
     jit_emit_fn *emit = emitters[i->op];
 
-    t->flags_kept = false;
+    t->flags_kept = t->sp_kept = false;
     if (!emit || is_refused(t, i) || !emit(t, i))
         emit_fallback(t, w);
     if (!t->flags_kept)
         t->flags_live = false;
+    if (!t->sp_kept && (i->rd == REG_SP || i->rn == REG_SP))
+        t->sp_aligned = false;
     for (unsigned n = first_bail; n < t->num_bails; n++)
         t->bails[n].back = t->c.p;
 }
@@ -167,6 +169,15 @@ static void emit_bails(struct tr *t, struct wants *w)
         t_vec_poison(t);
         t_vec_reload(t, b);
         x64_jmp_to(&t->c, b->back);
+    }
+}
+
+static void emit_polls(struct tr *t)
+{
+    for (unsigned n = 0; n < t->num_polls; n++) {
+        x64_here(&t->c, t->polls[n].place);
+        t_pc_to(t, RAX, t->polls[n].target);
+        x64_jmp_to(&t->c, t->glue->leave);
     }
 }
 
@@ -222,7 +233,7 @@ static void emit_second_pass(struct tr *t, struct wants *w)
     t->loop.top = t->c.p;
     x64_here(&t->c, t->loop.enter);
     t_vec_resume(t, &t->loop.vec);
-    t->flags_live = false;
+    t->flags_live = t->sp_aligned = false;
     count_insns(t, t->loop.idx + 1);
     for (t->idx = 0; t->idx <= t->loop.idx; t->idx++)
         emit_insn(t, w);
@@ -255,6 +266,7 @@ void translate_block(struct tr *t)
     if (t->loop.found)
         emit_second_pass(t, &w);
     emit_bails(t, &w);
+    emit_polls(t);
     emit_links(t);
     emit_slots(t);
     emit_records(t, &w);

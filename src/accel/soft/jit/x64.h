@@ -417,6 +417,9 @@ static inline void x64_vex(struct x64 *c, unsigned vop, bool w, unsigned l,
     x64_u8(c, vop);
 }
 
+/* Of general registers: x64_vex_rr with the control in vvvv. */
+#define V_BEXTR VEX_OP(0, 2, 0xf7)
+
 /* op reg, vvvv, rm (vvvv 0 where the instruction has two operands) */
 static inline void x64_vex_rr(struct x64 *c, unsigned vop, bool w, unsigned reg,
                               unsigned vvvv, unsigned rm)
