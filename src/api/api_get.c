@@ -272,33 +272,3 @@ int check_mmds_body(struct api_call *call, struct err *e)
     json_release(&r);
     return rc;
 }
-
-/* ---- devices ---- */
-
-int get_balloon(struct api *api, struct api_call *call, struct err *e)
-{
-    const struct vm_devices *d = &api->opt.cfg->devices;
-
-    if (d->has_balloon) {
-        json_write(&call->answer, &balloon_schema, &d->balloon);
-        return 0;
-    }
-    if (api->state == INSTANCE_NOT_STARTED)
-        return err_set(e, -ENODEV,
-                       "Balloon config error: No balloon device found.");
-    return get_balloon_device(api, call, e);
-}
-
-int get_balloon_device(struct api *api, struct api_call *call, struct err *e)
-{
-    (void)api;
-    (void)call;
-    return err_set(e, -ENODEV,
-                   "Internal VMM error: Failed perform action on device: "
-                   "Device not found");
-}
-
-int get_memory_hotplug(struct api *api, struct api_call *call, struct err *e)
-{
-    return get_balloon_device(api, call, e);
-}

@@ -86,18 +86,25 @@ int route_allowed(const struct route *route, enum instance_state state,
 /* The owner's part of a start. The state is Running after it. */
 int api_start_vm(struct api *api, struct err *e);
 
+/* The virtio devices of the VM that runs; NULL: there is none. */
+struct attached *api_attached(struct api *api);
+
+/* The sentence about a device that is not there, between these two. */
+int no_device(const char *prefix, const char *suffix, struct err *e);
+
 typedef int api_run(struct api *api, struct api_call *call, struct err *e);
 typedef int api_check(struct api_call *call, struct err *e);
 
 api_run get_instance, get_version, get_vm_config, get_machine_config, get_mmds,
-    get_balloon, get_balloon_device, get_memory_hotplug;
+    get_balloon, get_balloon_statistics, get_hinting_status, get_memory_hotplug;
 api_run put_machine_config, patch_machine_config, put_boot_source,
     put_cpu_config, put_drive, put_net, put_pmem, put_vsock, put_balloon,
     put_entropy, put_memory_hotplug, put_serial, put_mmds_config;
 api_run put_logger, put_metrics, put_mmds, patch_mmds, put_action, patch_vm,
     put_snapshot_create, put_snapshot_load;
-api_run patch_drive, patch_net, patch_pmem, patch_balloon, patch_memory_hotplug,
-    delete_device;
+api_run patch_drive, patch_net, patch_pmem, patch_balloon,
+    patch_balloon_statistics, patch_hinting_start, patch_hinting_stop,
+    patch_memory_hotplug, delete_device;
 
 api_check check_machine_config, check_machine_update, check_drive_id,
     check_drive_update_id, check_net_id, check_net_update_id, check_pmem_id,

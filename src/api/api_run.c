@@ -176,18 +176,18 @@ int put_snapshot_load(struct api *api, struct api_call *call, struct err *e)
 
 /* ---- devices of a VM that runs ---- */
 
-static int no_device(const char *prefix, const char *suffix, struct err *e)
-{
-    return err_set(e, -ENODEV,
-                   "%s: Failed perform action on device: Device not found%s",
-                   prefix, suffix);
-}
-
-static const struct attached *devices_of(const struct api *api)
+struct attached *api_attached(struct api *api)
 {
     const struct api_owner *owner = &api->opt.owner;
 
     return owner->attached ? owner->attached(owner->ctx) : NULL;
+}
+
+int no_device(const char *prefix, const char *suffix, struct err *e)
+{
+    return err_set(e, -ENODEV,
+                   "%s: Failed perform action on device: Device not found%s",
+                   prefix, suffix);
 }
 
 #define DRIVE_PREFIX "Drive config error: Unable to patch the block device"
@@ -196,7 +196,7 @@ static const struct attached *devices_of(const struct api *api)
 int patch_drive(struct api *api, struct api_call *call, struct err *e)
 {
     const struct drive_update *given = call->given;
-    const struct attached *devices = devices_of(api);
+    const struct attached *devices = api_attached(api);
     struct err why;
 
     if (!devices || !attached_find(devices, VIRTIO_ID_BLOCK, given->id))
@@ -218,7 +218,7 @@ int patch_drive(struct api *api, struct api_call *call, struct err *e)
 int patch_net(struct api *api, struct api_call *call, struct err *e)
 {
     const struct net_update *given = call->given;
-    const struct attached *devices = devices_of(api);
+    const struct attached *devices = api_attached(api);
 
     if (!devices || attached_patch_net(devices, given->id, &given->rx_limit,
                                        &given->tx_limit, NULL) < 0)
@@ -237,11 +237,11 @@ int patch_pmem(struct api *api, struct api_call *call, struct err *e)
                      e);
 }
 
-int patch_balloon(struct api *api, struct api_call *call, struct err *e)
+int get_memory_hotplug(struct api *api, struct api_call *call, struct err *e)
 {
     (void)api;
     (void)call;
-    return no_device("Balloon update error", "", e);
+    return no_device("Internal VMM error", "", e);
 }
 
 int patch_memory_hotplug(struct api *api, struct api_call *call, struct err *e)

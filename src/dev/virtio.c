@@ -11,6 +11,7 @@ void virtio_dev_init(struct virtio_dev *dev, const struct virtio_ops *ops,
     *dev = (struct virtio_dev){.ops = ops,
                                .worker = worker,
                                .ram = ram,
+                               .num_queues = ops->num_queues,
                                .offered = offered | VIRTIO_F_VERSION_1};
     check(ops->num_queues <= VIRTIO_MAX_QUEUES);
     for (unsigned n = 0; n < ops->num_queues; n++)
@@ -45,6 +46,16 @@ void virtio_dev_again(struct virtio_dev *dev, unsigned n)
 {
     if (dev->again)
         dev->again(dev->transport, n);
+}
+
+void virtio_dev_resumed(struct virtio_dev *dev)
+{
+    if (!dev->active)
+        return;
+    if (dev->ops->resumed)
+        dev->ops->resumed(dev);
+    for (unsigned n = 0; n < dev->num_queues; n++)
+        virtio_dev_again(dev, n);
 }
 
 void virtio_dev_config_changed(struct virtio_dev *dev)

@@ -45,7 +45,7 @@ struct virtio_dev;
 struct virtio_ops {
     const char *name; /* "block" */
     enum virtio_id id;
-    unsigned num_queues; /* of VIRTQ_MAX_SIZE each */
+    unsigned num_queues; /* of VIRTQ_MAX_SIZE each; at most, see virtio_dev */
 
     /* The driver has set up everything: dev->acked and the queues that are
        ready hold (virtq_start was done). An error asks for a reset. Then the
@@ -59,6 +59,10 @@ struct virtio_ops {
        memory or queues any more. Only after an activate that succeeded. May be
        NULL. */
     void (*reset)(struct virtio_dev *dev);
+
+    /* The VM goes on after a pause; then all queues are notified. Only while
+       active. May be NULL. */
+    void (*resumed)(struct virtio_dev *dev);
 
     /* Config space; the transport has zeroed buf, and the device leaves alone
        what it has not got. Both may be NULL. Any offset, any length. */
@@ -76,6 +80,7 @@ struct virtio_dev {
     struct gmem *ram;      /* borrowed */
     uint64_t offered;      /* by the constructor; VERSION_1 comes by itself */
     uint64_t acked;        /* features the driver took; a subset of offered */
+    unsigned num_queues;   /* the ops' number; a constructor may lower it */
     bool active;           /* between activate and reset, and not broken */
     struct virtq queues[VIRTIO_MAX_QUEUES];
     struct log_limit guest_log;
@@ -110,6 +115,10 @@ bool virtio_dev_pop(struct virtio_dev *dev, unsigned n,
 /* notify will be called again for queue n, after what else the worker has to
    do. For devices that stop in the middle so as not to starve others. */
 void virtio_dev_again(struct virtio_dev *dev, unsigned n);
+
+/* The VM goes on after a pause: the device does what that means to it, and then
+   looks at all its queues. On the worker. */
+void virtio_dev_resumed(struct virtio_dev *dev);
 
 /* The config space has changed: new generation, config interrupt. */
 void virtio_dev_config_changed(struct virtio_dev *dev);

@@ -134,7 +134,7 @@ static int start_queues(struct virtio_dev *dev)
 {
     bool event_idx = virtio_dev_has(dev, VIRTIO_F_EVENT_IDX);
 
-    for (unsigned n = 0; n < dev->ops->num_queues; n++) {
+    for (unsigned n = 0; n < dev->num_queues; n++) {
         struct virtq *q = &dev->queues[n];
 
         if (q->ready && virtq_start(q, dev->ram, event_idx) < 0) {
@@ -167,11 +167,11 @@ static void reset_device(void *ctx)
     struct virtio_dev *dev = m->dev;
 
     dev->active = false;
-    for (unsigned n = 0; n < dev->ops->num_queues; n++)
+    for (unsigned n = 0; n < dev->num_queues; n++)
         worker_cancel(dev->worker, &m->kicks[n].event);
     if (m->activated && dev->ops->reset)
         dev->ops->reset(dev);
-    for (unsigned n = 0; n < dev->ops->num_queues; n++)
+    for (unsigned n = 0; n < dev->num_queues; n++)
         virtq_reset(&dev->queues[n]);
     dev->acked = 0;
 }
@@ -210,9 +210,8 @@ static bool in_step(const struct virtio_mmio *m, uint32_t set, uint32_t clear)
 /* The queue the driver has selected, or NULL. */
 static struct virtq *selected(struct virtio_mmio *m)
 {
-    return m->queue_sel < m->dev->ops->num_queues
-               ? &m->dev->queues[m->queue_sel]
-               : NULL;
+    return m->queue_sel < m->dev->num_queues ? &m->dev->queues[m->queue_sel]
+                                             : NULL;
 }
 
 static uint32_t device_features(const struct virtio_mmio *m)
@@ -294,7 +293,7 @@ static void run_device(struct virtio_mmio *m)
         return;
     }
     m->activated = true;
-    for (unsigned n = 0; n < m->dev->ops->num_queues; n++)
+    for (unsigned n = 0; n < m->dev->num_queues; n++)
         worker_post(m->dev->worker, &m->kicks[n].event);
 }
 
@@ -411,7 +410,7 @@ static void write_register(struct virtio_mmio *m, uint64_t reg, uint32_t value)
         m->queue_sel = value;
         break;
     case REG_QUEUE_NOTIFY:
-        if (m->activated && value < m->dev->ops->num_queues)
+        if (m->activated && value < m->dev->num_queues)
             worker_post(m->dev->worker, &m->kicks[value].event);
         break;
     case REG_INTERRUPT_ACK:

@@ -30,6 +30,7 @@ struct worker {
     struct worker_event **last; /* where the next one is hung */
     bool sleeping;
     bool quit;
+    bool paused; /* written by the thread itself */
 
     /* The thread's own. fds and watches have the same indices. */
     struct pollfd *fds;            /* owned */
@@ -102,16 +103,29 @@ void worker_cancel(struct worker *w, struct worker_event *event)
     pthread_mutex_unlock(&w->lock);
 }
 
+static worker_fn serve_call;
+
+/* What is to be served next, where it hangs; NULL: nothing. */
+static struct worker_event **next_event_locked(struct worker *w)
+{
+    struct worker_event **at = &w->first;
+
+    while (w->paused && *at && (*at)->fn != serve_call)
+        at = &(*at)->next;
+    return *at ? at : NULL;
+}
+
 static struct worker_event *take_event(struct worker *w)
 {
-    struct worker_event *event;
+    struct worker_event **at, *event = NULL;
 
     pthread_mutex_lock(&w->lock);
-    event = w->first;
-    if (event) {
-        w->first = event->next;
-        if (!w->first)
-            w->last = &w->first;
+    at = next_event_locked(w);
+    if (at) {
+        event = *at;
+        *at = event->next;
+        if (!*at)
+            w->last = at;
         event->posted = false;
     }
     pthread_mutex_unlock(&w->lock);
@@ -152,6 +166,28 @@ void worker_call(struct worker *w, worker_fn *fn, void *ctx)
     while (!call.done)
         pthread_cond_wait(&w->called, &w->lock);
     pthread_mutex_unlock(&w->lock);
+}
+
+struct pausing {
+    struct worker *worker;
+    bool paused;
+};
+
+static void set_paused(void *ctx)
+{
+    struct pausing *p = ctx;
+
+    pthread_mutex_lock(&p->worker->lock);
+    p->worker->paused = p->paused;
+    pthread_mutex_unlock(&p->worker->lock);
+}
+
+void worker_pause(struct worker *w, bool paused)
+{
+    struct pausing p = {.worker = w, .paused = paused};
+
+    if (w)
+        worker_call(w, set_paused, &p);
 }
 
 /* --- timers --- */
@@ -323,7 +359,7 @@ static bool fall_asleep(struct worker *w, bool *quit)
 
     pthread_mutex_lock(&w->lock);
     *quit = w->quit;
-    sleeping = !w->first && !w->quit;
+    sleeping = !next_event_locked(w) && !w->quit;
     w->sleeping = sleeping;
     pthread_mutex_unlock(&w->lock);
     return sleeping;
@@ -356,12 +392,16 @@ static void *worker_main(void *ctx)
         bool asleep;
 
         serve_events(w);
-        serve_timers(w);
+        if (!w->paused)
+            serve_timers(w);
         asleep = fall_asleep(w, &quit);
-        if (!asleep && w->num_fds == 1)
+        if (!asleep && (w->num_fds == 1 || w->paused))
             continue;
-        serve_fds(w,
-                  host_poll(w->fds, w->num_fds, asleep ? next_deadline(w) : 0));
+        if (w->paused)
+            serve_fds(w, host_poll(w->fds, 1, UINT64_MAX));
+        else
+            serve_fds(w, host_poll(w->fds, w->num_fds,
+                                   asleep ? next_deadline(w) : 0));
         if (asleep)
             wake_up(w);
     }

@@ -29,6 +29,11 @@ typedef void worker_fn(void *ctx);
    is the worker's thread. What was posted before runs before. */
 void worker_call(struct worker *w, worker_fn *fn, void *ctx);
 
+/* While it is paused only calls are served: events, timers and descriptors wait
+   until it goes on. Any number of times; nothing else runs any more when it
+   returns. */
+void worker_pause(struct worker *w, bool paused);
+
 /* Something that happens: embedded in its owner, a zeroed one with fn and ctx
    set. Posting it again before it was served does nothing. */
 struct worker_event {

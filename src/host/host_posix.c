@@ -114,7 +114,8 @@ void host_unreserve(void *p, uint64_t bytes)
 
 int host_discard(void *p, uint64_t bytes)
 {
-    /* A fresh mapping in place: on Darwin MADV_DONTNEED would keep the data. */
+    /* A fresh mapping in place: on Darwin MADV_DONTNEED would keep the data,
+       and on Linux it would bring back that of a file. */
     void *again =
         mmap(p, (size_t)bytes, PROT_READ | PROT_WRITE,
              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);

@@ -49,6 +49,10 @@ static const char usage[] =
     "                       no rights, with ports of this host forwarded, such\n"
     "                       as user:tcp=8080:80,udp=53:53\n"
     "      --rng            an entropy device\n"
+    "      --balloon MIB[,OPTIONS]\n"
+    "                       takes so much memory from the guest. Options:\n"
+    "                       deflate-on-oom, reporting (the guest gives what it\n"
+    "                       does not use back by itself, also with 0 MiB)\n"
     "      --accel NAME     what runs the guest: auto, soft [auto]\n"
     "      --tier NAME      of soft: auto, jit, interp, lockstep [auto]; with\n"
     "                       options: docs/soft-engine.md\n"
@@ -82,6 +86,7 @@ enum option_id {
     OPT_STATS,
     OPT_LEVEL,
     OPT_RNG,
+    OPT_BALLOON,
 };
 
 static const char short_options[] = ":k:i:c:m:a:d:n:h";
@@ -94,6 +99,7 @@ static const struct option long_options[] = {
     {"disk", required_argument, NULL, OPT_DISK},
     {"net", required_argument, NULL, OPT_NET},
     {"rng", no_argument, NULL, OPT_RNG},
+    {"balloon", required_argument, NULL, OPT_BALLOON},
     {"accel", required_argument, NULL, OPT_ACCEL},
     {"tier", required_argument, NULL, OPT_TIER},
     {"code-mib", required_argument, NULL, OPT_CODE_MIB},
@@ -269,6 +275,53 @@ static int add_disk(struct run_options *run, const char *text, struct err *e)
     return rc < 0 ? err_prefix(e, "--disk %.128s", text), rc : 0;
 }
 
+static int set_balloon(struct run_options *run, const char *text, struct err *e)
+{
+    struct balloon_config *b = &run->vm.devices.balloon;
+    const char *word = text + strcspn(text, ",");
+    char size[16];
+    uint64_t mib;
+
+    snprintf(size, sizeof(size), "%.*s", (int)MIN(word - text, 15), text);
+    if (!run_parse_size(size, &mib) || mib > UINT32_MAX)
+        return err_set(e, -EINVAL,
+                       "--balloon: '%s' is not a size: write it as 64, 64M or "
+                       "1G",
+                       size);
+    *b = (struct balloon_config){.amount_mib = (uint32_t)mib};
+    run->vm.devices.has_balloon = true;
+    while (*word) {
+        size_t len = strcspn(++word, ",");
+
+        if (len == 14 && strncmp(word, "deflate-on-oom", len) == 0)
+            b->deflate_on_oom = true;
+        else if (len == 9 && strncmp(word, "reporting", len) == 0)
+            b->reporting = true;
+        else
+            return err_set(e, -EINVAL,
+                           "--balloon: '%.*s' is no option of a balloon: try "
+                           "deflate-on-oom or reporting",
+                           (int)MIN(len, 64u), word);
+        word += len;
+    }
+    return 0;
+}
+
+/* Once all of the line is known. */
+static int check_balloon(const struct run_options *run, struct err *e)
+{
+    const struct vm_devices *d = &run->vm.devices;
+
+    if (d->has_balloon && devices_check_balloon(d, d->balloon.amount_mib,
+                                                run->vm.mem_size_mib, e) < 0)
+        return err_set(e, -EINVAL,
+                       "--balloon: %u MiB cannot be taken from a guest of "
+                       "%llu: give a smaller size, or more with --mem",
+                       d->balloon.amount_mib,
+                       (unsigned long long)run->vm.mem_size_mib);
+    return 0;
+}
+
 static int append(struct buf *line, const char *text, struct err *e)
 {
     if (line->len)
@@ -299,6 +352,8 @@ static int take(struct run_options *run, int option, struct buf *line,
     case OPT_RNG:
         run->vm.devices.has_entropy = true;
         return 0;
+    case OPT_BALLOON:
+        return set_balloon(run, optarg, e);
     case OPT_ACCEL:
         return set_string(&run->vm.accel, optarg, e);
     case OPT_TIER:
@@ -410,6 +465,8 @@ int run_parse(struct run_options *run, int argc, char **argv, struct err *e)
                      "raw Image, or that in gzip or zstd");
     if (rc == 0 && !run->help)
         rc = compose_args(run, &appended, e);
+    if (rc == 0)
+        rc = check_balloon(run, e);
     if (rc == 0 && run->vm.devices.num_drives && !run->vm.initrd_path &&
         !names(run->vm.boot_args, "root="))
         run->vm.devices.drives[0].is_root = true;

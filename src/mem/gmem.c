@@ -411,6 +411,42 @@ void gmem_written(struct gmem *mem, gpa_t gpa, uint64_t len)
         mem->written(mem->ctx, gpa, len);
 }
 
+static int discard_part(struct gmem *mem, gpa_t gpa, uint8_t *host,
+                        uint64_t len)
+{
+    uint64_t page = host_page_bytes();
+    uint64_t first = align_up((uintptr_t)host, page);
+    uint64_t end = align_down((uintptr_t)host + len, page);
+    uint64_t skip = first - (uintptr_t)host;
+    int rc;
+
+    if (first >= end)
+        return 0;
+    rc = host_discard(host + skip, end - first);
+    if (rc == 0)
+        gmem_written(mem, gpa + skip, end - first);
+    return rc;
+}
+
+int gmem_discard(struct gmem *mem, gpa_t gpa, uint64_t len)
+{
+    uint8_t *host;
+    int rc = 0;
+
+    if (!is_ram(mem, gpa, len, true))
+        return -EFAULT;
+    while (len && rc == 0) {
+        uint64_t part = part_at(mem, gpa, len, &host);
+
+        if (region_of(mem, gpa)->file)
+            return -EFAULT;
+        rc = discard_part(mem, gpa, host, part);
+        gpa += part;
+        len -= part;
+    }
+    return rc;
+}
+
 bool gmem_take_dirty(struct gmem *mem, gpa_t gpa)
 {
     const struct gmem_region *r = region_of(mem, gpa);

@@ -81,6 +81,11 @@ void *gmem_at_rw(const struct gmem *mem, gpa_t gpa, uint64_t len);
    call it after they wrote and before they tell the guest. Any thread. */
 void gmem_written(struct gmem *mem, gpa_t gpa, uint64_t len);
 
+/* Gives [gpa, gpa + len) back to the host, as far as it consists of whole host
+   pages; they read as zero afterwards, and count as written. Pointers into it
+   stay good. -EFAULT unless all of it is RAM, which a file is not here. */
+int gmem_discard(struct gmem *mem, gpa_t gpa, uint64_t len);
+
 /* NULL: nobody. Set while no other thread uses the memory. */
 void gmem_set_hook(struct gmem *mem,
                    void (*written)(void *ctx, gpa_t gpa, uint64_t len),

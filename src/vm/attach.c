@@ -8,6 +8,7 @@
 
 #include "base/heap.h"
 #include "base/macros.h"
+#include "dev/balloon.h"
 #include "dev/block.h"
 #include "dev/entropy.h"
 #include "dev/net.h"
@@ -96,12 +97,26 @@ static int add_net(struct attached *a, const struct net_config *c,
     return add(a, net_new(&cfg, a->worker, a->ram, e), c->id, e);
 }
 
+static int add_balloon(struct attached *a, const struct balloon_config *c,
+                       struct err *e)
+{
+    const struct balloon_options opt = {
+        .amount_mib = c->amount_mib,
+        .deflate_on_oom = c->deflate_on_oom,
+        .stats_interval_s = c->stats_interval_s,
+        .hinting = c->hinting,
+        .reporting = c->reporting,
+    };
+
+    return add(a, balloon_new(&opt, a->worker, a->ram, e), NULL, e);
+}
+
 /* Firecracker's order: balloon, block with the root first, net, pmem, vsock,
    entropy, memory. */
 static int add_all(struct attached *a, const struct vm_devices *cfg,
                    struct err *e)
 {
-    int rc = 0;
+    int rc = cfg->has_balloon ? add_balloon(a, &cfg->balloon, e) : 0;
 
     for (size_t n = 0; n < cfg->num_drives && rc == 0; n++)
         rc = add_drive(a, &cfg->drives[n], e);
@@ -244,6 +259,25 @@ int attached_patch_net(const struct attached *a, const char *id,
                                              .tx_bytes = t.bytes,
                                              .tx_ops = t.ops});
     return 0;
+}
+
+static void resume_all(void *ctx)
+{
+    struct attached *a = ctx;
+
+    for (unsigned n = 0; n < a->num_slots; n++)
+        virtio_dev_resumed(a->slots[n].dev);
+}
+
+void attached_pause(struct attached *a)
+{
+    worker_pause(a->worker, true);
+}
+
+void attached_resume(struct attached *a)
+{
+    worker_call(a->worker, resume_all, a);
+    worker_pause(a->worker, false);
 }
 
 int attached_sync(const struct attached *a, struct err *e)

@@ -51,6 +51,11 @@ int attached_patch_net(const struct attached *a, const char *id,
                        const struct rate_limit *rx, const struct rate_limit *tx,
                        struct err *e);
 
+/* While they are paused the devices do nothing by themselves: the vCPUs are out
+   of the guest before, and get in again afterwards. Any number of times. */
+void attached_pause(struct attached *a);
+void attached_resume(struct attached *a);
+
 /* Everything that was written is on the disks: before a snapshot. */
 int attached_sync(const struct attached *a, struct err *e);
 

@@ -323,14 +323,24 @@ int devices_put_vsock(struct vm_devices *d, struct vsock_config *given,
 
 /* ---- the others ---- */
 
-int devices_put_balloon(struct vm_devices *d, struct balloon_config *given,
-                        uint64_t mem_size_mib, struct err *e)
+int devices_check_balloon(const struct vm_devices *d, uint32_t amount_mib,
+                          uint64_t mem_size_mib, struct err *e)
 {
     uint64_t most = sat_add64(
         mem_size_mib, d->has_memory_hotplug ? d->memory_hotplug.total_mib : 0);
 
-    if (given->amount_mib > most)
+    if (amount_mib > most)
         return err_set(e, -ERANGE, "Amount of pages requested is too large.");
+    return 0;
+}
+
+int devices_put_balloon(struct vm_devices *d, struct balloon_config *given,
+                        uint64_t mem_size_mib, struct err *e)
+{
+    int rc = devices_check_balloon(d, given->amount_mib, mem_size_mib, e);
+
+    if (rc < 0)
+        return rc;
     d->balloon = *given;
     d->has_balloon = true;
     return 0;
@@ -455,7 +465,6 @@ int devices_missing(const struct vm_devices *d, struct err *e)
         bool wanted;
         const char *what;
     } all[] = {
-        {d->has_balloon, "a balloon"},
         {d->num_pmems, "pmem devices"},
         {d->has_vsock, "a vsock device"},
         {d->has_memory_hotplug, "memory hotplug"},

@@ -166,6 +166,9 @@ int devices_put_pmem(struct vm_devices *d, struct pmem_config *given,
                      struct err *e);
 int devices_put_vsock(struct vm_devices *d, struct vsock_config *given,
                       struct err *e);
+/* -ERANGE: more than the guest's memory. */
+int devices_check_balloon(const struct vm_devices *d, uint32_t amount_mib,
+                          uint64_t mem_size_mib, struct err *e);
 int devices_put_balloon(struct vm_devices *d, struct balloon_config *given,
                         uint64_t mem_size_mib, struct err *e);
 int devices_put_entropy(struct vm_devices *d, struct entropy_config *given,

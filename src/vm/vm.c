@@ -31,6 +31,7 @@ struct vm {
     unsigned consoles; /* enum cmdline_console, or-ed */
     gpa_t fdt;
     unsigned vcpu_count;
+    bool paused;
     vm_end_fn *on_end;
     void *ctx; /* borrowed: on_end's */
 };
@@ -181,6 +182,8 @@ static int attach(struct vm *vm, const struct vm_config *cfg, struct err *e)
         return err_set(e, -ENOTSUP,
                        "squib does not have CPU templates yet: leave "
                        "cpu_template and cpu-config out");
+    if (devices_missing(&cfg->devices, e) < 0)
+        return -ENOTSUP;
     vm->attached = attached_new(&cfg->devices, &vm->ram, e);
     return vm->attached ? 0 : -EIO;
 }
@@ -232,6 +235,8 @@ void vm_free(struct vm *vm)
     if (!vm)
         return;
     vcpus_free(vm->vcpus);
+    if (vm->paused)
+        attached_resume(vm->attached); /* what was under way may end */
     mmio_bus_free(vm->bus);
     attached_free(vm->attached);
     if (vm->hw)
@@ -273,14 +278,20 @@ struct attached *vm_attached(const struct vm *vm)
 
 void vm_pause(struct vm *vm)
 {
-    if (vm->vcpus)
-        vcpus_pause(vm->vcpus);
+    if (!vm->vcpus)
+        return;
+    vcpus_pause(vm->vcpus);
+    attached_pause(vm->attached);
+    vm->paused = true;
 }
 
 void vm_resume(struct vm *vm)
 {
-    if (vm->vcpus)
-        vcpus_resume(vm->vcpus);
+    if (!vm->paused)
+        return;
+    vm->paused = false;
+    attached_resume(vm->attached);
+    vcpus_resume(vm->vcpus);
 }
 
 enum vm_end vm_end(const struct vm *vm)

@@ -10,6 +10,7 @@ import os
 
 import pytest
 
+from apivm import ApiVm
 from linux import KERNELS, SQUIB, find, machine, pack, tool
 
 
@@ -70,6 +71,14 @@ def run(start):
         return text
 
     return go
+
+
+@pytest.fixture
+def api(squib_path, tmp_path):
+    """squib with its API, and no guest yet."""
+    vm = ApiVm(squib_path, tmp_path)
+    yield vm
+    vm.kill()
 
 
 @pytest.fixture

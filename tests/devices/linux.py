@@ -21,7 +21,13 @@ MODULES = [
     "drivers/virtio/virtio_mmio",
     "drivers/block/virtio_blk",
     "drivers/char/hw_random/virtio-rng",
+    "drivers/virtio/virtio_balloon",
 ]
+
+
+def first_of(*paths):
+    """The first that is there, or the last."""
+    return next((path for path in paths if path.is_file()), paths[-1])
 
 
 def place(variable, default):
@@ -33,7 +39,11 @@ INITRD = place("SQUIB_INITRD", GUEST / "initramfs.cpio.gz")
 KERNELS = {
     "debian": place("SQUIB_KERNEL", GUEST / "Image"),
     "microvm": place(
-        "SQUIB_MICROVM", ROOT.parent / "shared/guest/microvm-6.1.Image.zst"
+        "SQUIB_MICROVM",
+        first_of(
+            ROOT.parent / "shared/guest/microvm-6.1.Image.zst",
+            GUEST / "microvm-Image",
+        ),
     ),
 }
 

@@ -1,77 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Disks as the API and the configuration file give them, and change them."""
 
-import http.client
 import json
-import socket
 import subprocess
-import time
-
-import pytest
 
 from linux import pack
-
-
-class Unix(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost")
-        self.path = str(path)
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.connect(self.path)
-
-
-def ask(path, method, url, body=None):
-    connection = Unix(path)
-    connection.request(method, url, json.dumps(body) if body is not None else None)
-    answer = connection.getresponse()
-    text = answer.read().decode()
-    connection.close()
-    return answer.status, json.loads(text) if text else None
-
-
-@pytest.fixture
-def api(squib_path, tmp_path):
-    path = tmp_path / "api.sock"
-    process = subprocess.Popen(
-        [str(squib_path), "--api-sock", str(path), "--no-seccomp"],
-        stdin=subprocess.DEVNULL,
-        stdout=open(tmp_path / "out", "wb"),
-        stderr=subprocess.STDOUT,
-    )
-    for _ in range(200):
-        if path.exists():
-            break
-        time.sleep(0.05)
-
-    class Api:
-        def ok(self, method, url, body=None):
-            status, answer = ask(path, method, url, body)
-            assert status in (200, 204), answer
-            return answer
-
-        def fault(self, method, url, body=None):
-            status, answer = ask(path, method, url, body)
-            assert status == 400
-            return answer["fault_message"]
-
-        def text(self):
-            return (tmp_path / "out").read_text(errors="replace")
-
-        def expect(self, word):
-            for _ in range(600):
-                if word in self.text():
-                    return
-                time.sleep(0.05)
-            raise AssertionError(f"no {word} in {self.text()}")
-
-        def wait(self):
-            assert process.wait(30) == 0, self.text()
-
-    yield Api()
-    process.kill()
-    process.wait()
 
 
 def image(path, kib, byte):

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A driver that does whatever the input says: to the registers, the rings and
-   the memory of a disk and of an entropy device. */
+   the memory of a disk, an entropy device and a balloon. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/macros.h"
+#include "dev/balloon.h"
 #include "dev/block.h"
 #include "dev/entropy.h"
 #include "dev/virtio_mmio.h"
@@ -18,6 +19,8 @@
 #define RAM_BYTES 0x20000ull
 #define DEVICE_AT 0x0f000000ull
 
+enum { DISK, ENTROPY, BALLOON, NUM_DEVICES };
+enum { QUEUES = 5 }; /* of the device that has most */
 enum { FILE_BYTES = 64 * 512 + 100, QUEUE_SIZE = 8, MAX_STEPS = 400 };
 
 /* Where a polite driver has its rings. */
@@ -31,7 +34,9 @@ struct input {
 struct machine {
     struct gmem ram;
     struct mmio_bus *bus;
+    struct virtio_dev *balloon;
     unsigned device; /* the one that is spoken to */
+    unsigned queue;  /* and its queue that is notified */
 };
 
 static uint64_t take(struct input *in, unsigned bytes)
@@ -48,33 +53,36 @@ static void write_reg(struct machine *m, unsigned reg, uint32_t value)
     mmio_bus_write(m->bus, DEVICE_AT + m->device * 0x1000 + reg, 4, value);
 }
 
-/* The way that Linux goes, with all features. */
+struct write {
+    unsigned reg;
+    uint64_t value;
+};
+
+/* The way that Linux goes, with all features. All queues have the same rings.
+ */
 static void start(struct machine *m)
 {
-    static const struct {
-        unsigned reg;
-        uint64_t value;
-    } steps[] = {
-        {0x70, 0},
-        {0x70, 1},
-        {0x70, 3},
-        {0x24, 0},
-        {0x20, ~0u},
-        {0x24, 1},
-        {0x20, ~0u},
-        {0x70, 11},
-        {0x30, 0},
+    static const struct write steps[] = {
+        {0x70, 0},   {0x70, 1}, {0x70, 3},   {0x24, 0},
+        {0x20, ~0u}, {0x24, 1}, {0x20, ~0u}, {0x70, 11},
+    };
+    static const struct write queue[] = {
         {0x38, QUEUE_SIZE},
         {0x80, RAM_AT + DESC},
         {0x90, RAM_AT + AVAIL},
         {0xa0, RAM_AT + USED},
         {0x44, 1},
-        {0x70, 15},
     };
 
     memset(gmem_at(&m->ram, RAM_AT, DATA), 0, DATA);
     for (unsigned n = 0; n < ARRAY_LEN(steps); n++)
         write_reg(m, steps[n].reg, (uint32_t)steps[n].value);
+    for (unsigned q = 0; q < QUEUES; q++) {
+        write_reg(m, 0x30, q);
+        for (unsigned n = 0; n < ARRAY_LEN(queue); n++)
+            write_reg(m, queue[n].reg, (uint32_t)queue[n].value);
+    }
+    write_reg(m, 0x70, 15);
 }
 
 static void poke(struct machine *m, struct input *in)
@@ -109,7 +117,40 @@ static void offer(struct machine *m, struct input *in)
 
     avail[2 + avail[1] % QUEUE_SIZE] = (uint16_t)(take(in, 1) & 15);
     avail[1]++;
-    write_reg(m, 0x50, 0);
+    write_reg(m, 0x50, m->queue);
+}
+
+/* What its owner may ask of the balloon meanwhile. */
+static void ask_balloon(struct machine *m, unsigned what)
+{
+    struct balloon_hinting h;
+    struct balloon_status s;
+
+    switch (what) {
+    case 0:
+        balloon_set_size(m->balloon, 7, NULL);
+        balloon_status(m->balloon, &s, NULL);
+        break;
+    case 1:
+        balloon_set_interval(m->balloon, 3, NULL);
+        balloon_set_interval(m->balloon, 1, NULL);
+        break;
+    case 2:
+        balloon_hint_start(m->balloon, true, NULL);
+        break;
+    default:
+        balloon_hint_status(m->balloon, &h, NULL);
+        virtio_dev_resumed(m->balloon);
+        break;
+    }
+}
+
+static void turn_to(struct machine *m, unsigned what)
+{
+    m->device = what % NUM_DEVICES;
+    m->queue = what / NUM_DEVICES % QUEUES;
+    if (what >= 128)
+        ask_balloon(m, what % 4);
 }
 
 static void step(struct machine *m, struct input *in)
@@ -141,7 +182,7 @@ static void step(struct machine *m, struct input *in)
         offer(m, in);
         break;
     default:
-        m->device = (unsigned)take(in, 1) % 2;
+        turn_to(m, (unsigned)take(in, 1));
         break;
     }
 }
@@ -170,6 +211,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct log_config quiet = {.fd = -1};
     static const struct limiter_config none;
+    static const struct balloon_options balloon = {.amount_mib = 1,
+                                                   .stats_interval_s = 1,
+                                                   .hinting = true,
+                                                   .reporting = true};
     static const char *path;
     struct input in = {.data = data, .left = size};
     struct machine m = {.device = 0};
@@ -187,8 +232,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     m.bus = mmio_bus_new(NULL);
     if (gmem_add(&m.ram, RAM_AT, RAM_BYTES, NULL) < 0 || !m.bus)
         abort();
-    add(&m, 0, block_new(&cfg, NULL, &m.ram, NULL));
-    add(&m, 1, entropy_new(&none, NULL, &m.ram, NULL));
+    add(&m, DISK, block_new(&cfg, NULL, &m.ram, NULL));
+    add(&m, ENTROPY, entropy_new(&none, NULL, &m.ram, NULL));
+    m.balloon = balloon_new(&balloon, NULL, &m.ram, NULL);
+    add(&m, BALLOON, m.balloon);
     for (unsigned n = 0; n < MAX_STEPS && in.left; n++)
         step(&m, &in);
     mmio_bus_free(m.bus);

@@ -215,6 +215,38 @@ static void a_descriptor_is_watched_until_it_is_not(void **state)
     close(fds[0]);
 }
 
+static struct worker_timer soon = {.fn = note};
+
+static void set_timer_now(void *ctx)
+{
+    (void)ctx;
+    worker_timer_set(w, &soon, host_mono_ns());
+}
+
+static void while_it_is_paused_only_calls_are_served(void **state)
+{
+    struct worker_event event = {.fn = note};
+
+    (void)state;
+    assert_int_equal(pipe(fds), 0);
+    worker_call(w, watch_pipe, NULL);
+    worker_pause(w, true);
+    worker_pause(w, true);
+    worker_post(w, &event);
+    worker_call(w, set_timer_now, NULL);
+    assert_int_equal(write(fds[1], "a", 1), 1);
+    nanosleep(&(struct timespec){.tv_nsec = 30000000}, NULL);
+    assert_int_equal(count, 0);
+    worker_call(w, note, NULL);
+    assert_int_equal(count, 1);
+    worker_pause(w, false);
+    wait_for(4);
+    worker_call(w, stop_watch, NULL);
+    close(fds[0]);
+    close(fds[1]);
+    worker_pause(w, true); /* and so it ends */
+}
+
 static void without_a_worker_all_happens_at_once(void **state)
 {
     struct worker_event event = {.fn = note};
@@ -223,6 +255,7 @@ static void without_a_worker_all_happens_at_once(void **state)
     worker_post(NULL, &event);
     worker_call(NULL, note, NULL);
     worker_cancel(NULL, &event);
+    worker_pause(NULL, true);
     assert_int_equal(count, 2);
     assert_true(pthread_equal(served_by, pthread_self()));
 }
@@ -256,6 +289,7 @@ int main(void)
         TEST(many_threads_may_call),
         TEST(timers_fire_when_it_is_time),
         TEST(a_descriptor_is_watched_until_it_is_not),
+        TEST(while_it_is_paused_only_calls_are_served),
         TEST(without_a_worker_all_happens_at_once),
         TEST(no_memory_is_an_error),
     };

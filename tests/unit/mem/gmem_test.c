@@ -603,6 +603,51 @@ a_torn_region_does_not_use_up_the_mappings_of_a_process(void **state)
     assert_int_equal(gmem_plug(mem, BLOCKS, bytes), 0);
 }
 
+static bool is_byte(struct gmem *mem, gpa_t gpa, char want)
+{
+    return *(char *)gmem_at(mem, gpa, 1) == want;
+}
+
+static void whole_pages_are_given_back_and_read_as_zero(void **state)
+{
+    struct gmem *mem = *state;
+    uint64_t page = host_page_bytes();
+    char *at;
+
+    at = gmem_at(mem, RAM, 16 * page);
+    memset(at, 7, (size_t)(16 * page));
+    assert_int_equal(gmem_track_start(mem, page, NULL), 0);
+    assert_int_equal(gmem_discard(mem, RAM + page + 1, 2 * page), 0);
+    assert_true(is_byte(mem, RAM + 2 * page - 1, 7));
+    assert_true(is_byte(mem, RAM + 2 * page, 0));
+    assert_true(is_byte(mem, RAM + 3 * page - 1, 0));
+    assert_true(is_byte(mem, RAM + 3 * page, 7));
+    assert_false(gmem_take_dirty(mem, RAM + page));
+    assert_true(gmem_take_dirty(mem, RAM + 2 * page));
+    assert_false(gmem_take_dirty(mem, RAM + 3 * page));
+    assert_int_equal(gmem_discard(mem, RAM + 10, page - 20), 0);
+    assert_true(is_byte(mem, RAM + 10, 7));
+    assert_int_equal(gmem_discard(mem, RAM, 0), 0);
+    assert_int_equal(gmem_discard(mem, RAM, 16 * page), 0);
+    assert_true(is_byte(mem, RAM, 0) && at == gmem_at(mem, RAM, 1));
+}
+
+static void only_plain_memory_is_given_back(void **state)
+{
+    struct gmem *mem = *state;
+    uint64_t page = host_page_bytes();
+
+    assert_int_equal(
+        gmem_add_file(mem, PMEM, 2 * MIB, map_file(5, false), false, NULL), 0);
+    *(char *)gmem_at(mem, RAM_END - page, 1) = 7;
+    assert_int_equal(gmem_discard(mem, RAM_END - page, 2 * page), -EFAULT);
+    assert_true(is_byte(mem, RAM_END - page, 7));
+    assert_int_equal(gmem_discard(mem, RAM - page, page), -EFAULT);
+    assert_int_equal(gmem_discard(mem, RAM + page, ~0ull), -EFAULT);
+    assert_int_equal(gmem_discard(mem, PMEM, page), -EFAULT);
+    assert_true(is_byte(mem, PMEM, 's'));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -639,6 +684,8 @@ int main(void)
         TEST(only_whole_blocks_come_and_go),
         TEST(regions_of_odd_blocks_are_refused),
         TEST(what_goes_is_told_of_and_given_back),
+        TEST(whole_pages_are_given_back_and_read_as_zero),
+        TEST(only_plain_memory_is_given_back),
         TEST(a_torn_region_does_not_use_up_the_mappings_of_a_process),
     };
 

@@ -133,6 +133,45 @@ static void a_drive_can_be_changed(void **state)
     attached_free(a);
 }
 
+static void the_balloon_comes_first_and_rests_with_the_others(void **state)
+{
+    struct mmio_bus *bus = mmio_bus_new(NULL);
+    struct balloon_config balloon = {
+        .amount_mib = 2, .stats_interval_s = 1, .reporting = true};
+    struct attached *a;
+    struct err e;
+
+    (void)state;
+    add_drive("a", true);
+    assert_int_equal(devices_put_balloon(&cfg, &balloon, 2, &e), 0);
+    a = attached_new(&cfg, &ram, NULL);
+    assert_int_equal(attached_publish(a, bus, NULL, NULL, NULL), 0);
+    assert_int_equal(read_reg(bus, 0, 8), VIRTIO_ID_BALLOON);
+    assert_int_equal(read_reg(bus, 0, 0x10), 1 << 1 | 1 << 5);
+    assert_int_equal(read_reg(bus, 1, 8), VIRTIO_ID_BLOCK);
+    attached_pause(a);
+    attached_pause(a);
+    assert_int_equal(read_reg(bus, 0, 0x100), 512); /* a call is answered */
+    attached_resume(a);
+    attached_resume(a);
+    mmio_bus_free(bus);
+    attached_free(a);
+}
+
+static void a_balloon_is_no_larger_than_the_memory(void **state)
+{
+    struct balloon_config balloon = {.amount_mib = 65};
+    struct err e;
+
+    (void)state;
+    assert_int_equal(devices_put_balloon(&cfg, &balloon, 64, &e), -ERANGE);
+    assert_false(cfg.has_balloon);
+    cfg.has_memory_hotplug = true;
+    cfg.memory_hotplug.total_mib = 1;
+    assert_int_equal(devices_put_balloon(&cfg, &balloon, 64, &e), 0);
+    assert_int_equal(devices_check_balloon(&cfg, 66, 64, &e), -ERANGE);
+}
+
 static void a_file_that_has_gone_is_an_error(void **state)
 {
     struct err e;
@@ -171,6 +210,8 @@ int main(void)
         TEST(devices_are_in_their_order_on_the_bus),
         TEST(there_are_as_many_devices_as_slots),
         TEST(a_drive_can_be_changed),
+        TEST(the_balloon_comes_first_and_rests_with_the_others),
+        TEST(a_balloon_is_no_larger_than_the_memory),
         TEST(a_file_that_has_gone_is_an_error),
         TEST(every_failed_allocation_is_survived),
     };

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""squib behind its API socket, with a guest on whose console one can type."""
+
+import http.client
+import json
+import os
+import re
+import socket
+import subprocess
+import time
+
+PATIENCE_S = 60
+
+# What a guest does that takes commands: each line is run, and its end is said.
+COMMANDS = """
+stty -echo
+echo squib-ready
+while read -r line; do
+    eval "$line" 2>&1
+    echo "squib-end $?"
+done
+"""
+
+
+class Unix(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("localhost", timeout=PATIENCE_S)
+        self.path = str(path)
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(PATIENCE_S)
+        self.sock.connect(self.path)
+
+
+class ApiVm:
+    def __init__(self, squib, folder, args=()):
+        self.sock = folder / "api.sock"
+        self.out = folder / "out"
+        self.seen = 0
+        self.process = subprocess.Popen(
+            [str(squib), "--api-sock", str(self.sock), "--no-seccomp", *args],
+            stdin=subprocess.PIPE,
+            stdout=open(self.out, "wb"),
+            stderr=subprocess.STDOUT,
+        )
+        self.wait_for(self.sock.exists)
+
+    def wait_for(self, condition, seconds=PATIENCE_S):
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, self.text()[-4000:]
+            assert self.process.poll() is None or condition(), self.text()
+            time.sleep(0.02)
+
+    def ask(self, method, url, body=None):
+        connection = Unix(self.sock)
+        text = json.dumps(body) if body is not None else None
+        connection.request(method, url, text)
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        connection.close()
+        return answer.status, json.loads(text) if text else None
+
+    def ok(self, method, url, body=None):
+        status, answer = self.ask(method, url, body)
+        assert status in (200, 204), answer
+        return answer
+
+    def fault(self, method, url, body=None):
+        status, answer = self.ask(method, url, body)
+        assert status == 400, answer
+        return answer["fault_message"]
+
+    def boot(self, kernel, initrd, mem=None, cpus=1, words=""):
+        """Starts the guest that is configured."""
+        line = f"console=ttyAMA0 reboot=k panic=1 squib.test squib.cmd=/script {words}"
+        self.ok("PUT", "/boot-source",
+                {"kernel_image_path": str(kernel), "initrd_path": str(initrd),
+                 "boot_args": line})
+        if mem:
+            self.ok("PUT", "/machine-config", {"vcpu_count": cpus, "mem_size_mib": mem})
+        self.ok("PUT", "/actions", {"action_type": "InstanceStart"})
+
+    def text(self):
+        return self.out.read_text(errors="replace").replace("\r", "")
+
+    def expect(self, word):
+        self.wait_for(lambda: word in self.text())
+
+    def send(self, command):
+        self.expect("squib-ready")
+        self.seen = len(self.text())
+        self.process.stdin.write((command + "\n").encode())
+        self.process.stdin.flush()
+
+    def run(self, command, code=0):
+        """Runs one line in a guest that takes COMMANDS: what it printed."""
+        self.send(command)
+        end = re.compile(r"squib-end (\d+)\n")
+        self.wait_for(lambda: end.search(self.text(), self.seen))
+        match = end.search(self.text(), self.seen)
+        said = self.text()[self.seen : match.start()]
+        assert code is None or int(match[1]) == code, said
+        return said
+
+    def resident_mib(self):
+        with open(f"/proc/{self.process.pid}/status", encoding="ascii") as f:
+            return int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1)) >> 10
+
+    def metrics(self, path, group):
+        """A group of counters, added up."""
+        self.ok("PUT", "/actions", {"action_type": "FlushMetrics"})
+        total = {}
+        for line in path.read_text().splitlines():
+            for name, value in json.loads(line)[group].items():
+                total[name] = total.get(name, 0) + value
+        return total
+
+    def wait(self, code=0):
+        assert self.process.wait(PATIENCE_S) == code, self.text()
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
