@@ -124,6 +124,17 @@ static void errors_name_the_fix(void **state)
         {{"-k", "k", "--disk", "/dev/zero:ro,rw"},
          "--disk: 'rw' is no option of a disk: try ro, root, unsafe, async or "
          "discard"},
+        {{"-k", "k", "--net", "tap"},
+         "--net: 'tap' is no network: try user, user:tcp=8080:80 or tap=NAME"},
+        {{"-k", "k", "--net", "mac=06:00:00:00:00:01"},
+         "--net: '' is no network: try user, user:tcp=8080:80 or tap=NAME"},
+        {{"-k", "k", "--net", "user,mac=06:00"},
+         "--net: '06:00' is no MAC address: write it as 06:00:ac:10:00:02"},
+        {{"-k", "k", "--net", "user,mac=01:00:00:00:00:01"},
+         "--net: 01:00:00:00:00:01 is the address of a group: its first byte "
+         "has to be even"},
+        {{"-k", "k", "--net", "user,mtu=67"},
+         "--net: '67' is no MTU: give a number from 68 to 65535"},
         {{"-k", "k", "--disk", "/dev/zero:ro"},
          "--disk: /dev/zero: neither a file nor a block device"},
         {{"-z"}, "there is no option -z: see squib run --help"},
@@ -140,6 +151,37 @@ static void errors_name_the_fix(void **state)
         assert_string_equal(e.text, rows[n].want);
         run_release(&run);
     }
+}
+
+static void interfaces_have_addresses_of_their_own(void **state)
+{
+    const char *words[] = {"-k",    "Image",
+                           "-n",    "user",
+                           "-n",    "user,mac=06:00:00:00:00:aB",
+                           "--net", "user:tcp=48080:80,udp=48053:53,mtu=9000",
+                           NULL};
+    const struct net_config *n;
+    struct run_options run;
+    char mac[18];
+    struct err e;
+
+    (void)state;
+    assert_int_equal(parse(&run, words, &e), 0);
+    assert_int_equal(run.vm.devices.num_nets, 3);
+    n = run.vm.devices.nets;
+    assert_string_equal(n[0].id, "eth0");
+    assert_string_equal(n[0].host_dev_name, "user");
+    assert_string_equal(n[1].guest_mac, "06:00:00:00:00:ab");
+    assert_int_equal(n[1].mtu, 0);
+    assert_string_equal(n[2].host_dev_name, "user:tcp=48080:80,udp=48053:53");
+    assert_int_equal(n[2].mtu, 9000);
+    assert_string_not_equal(n[0].guest_mac, n[2].guest_mac);
+    assert_memory_equal(n[0].guest_mac, "06:00:", 6);
+    memcpy(mac, n[2].guest_mac, sizeof(mac));
+    run_release(&run);
+    assert_int_equal(parse(&run, words, &e), 0);
+    assert_string_equal(run.vm.devices.nets[2].guest_mac, mac);
+    run_release(&run);
 }
 
 static void disks_have_options_and_an_order(void **state)
@@ -237,6 +279,7 @@ int main(void)
         cmocka_unit_test(a_console_of_ones_own_replaces_the_default),
         cmocka_unit_test(errors_name_the_fix),
         cmocka_unit_test(disks_have_options_and_an_order),
+        cmocka_unit_test(interfaces_have_addresses_of_their_own),
         cmocka_unit_test(sizes_have_units),
         cmocka_unit_test(every_failed_allocation_is_survived),
     };
