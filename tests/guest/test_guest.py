@@ -21,6 +21,8 @@ GUESTS = {
     'smp': [1, 2, 4, 32],
     'code': [1, 2, 4, 32],
     'mmio': [1, 8],
+    'litmus': [4],
+    'remap': [2, 4],
 }
 
 # The last has to make room for new code all the time.

@@ -23,6 +23,15 @@ RUNS = [
     ('smp', 4, 'jit,chaos=5,code-kib=256'),
     ('smp', 4, 'jit,mask=all'),
     ('timer', 2, 'jit,eager,chaos=6'),
+    ('litmus', 2, 'jit,eager'),
+    ('litmus', 2, 'jit,eager,chaos=7'),
+    ('litmus', 4, 'jit,chaos=8,code-kib=256'),
+    ('litmus', 2, 'jit,mask=all'),
+    ('litmus', 2, 'jit,paranoid'),
+    ('remap', 2, 'jit,eager,chaos=9'),
+    ('remap', 3, 'jit,chaos=10,code-kib=192'),
+    ('remap', 2, 'jit,mask=all'),
+    ('remap', 2, 'jit,paranoid'),
 ]
 
 
