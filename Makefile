@@ -13,7 +13,7 @@ export BUILD CPUS MEM KERNEL INITRD APPEND
 ISA_CASES ?= 2000000
 ISA_SEED  ?= $(shell date +%s)
 
-.PHONY: isa-fuzz test-guest-jits contract all run test bench soak fmt fmt-check clean guest-kernel debian-rootfs help
+.PHONY: isa-fuzz test-guest-jits contract all run arm64 test bench soak fmt fmt-check clean guest-kernel debian-rootfs help
 
 all:
 	@tools/setup build
@@ -21,6 +21,13 @@ all:
 
 run: all
 	@tools/run-guest
+
+arm64:
+	@tools/setup build
+	@tools/setup arm64
+	@tools/sysroot-arm64
+	@tools/build build-aarch64 --cross-file .cache/sysroot-arm64.ini \
+	    --cross-file tools/cross-aarch64.ini -- squib
 
 test:
 	@tools/setup test
@@ -83,6 +90,7 @@ help:
 	@echo "make run            boot a microVM and open its shell; scripted when"
 	@echo "                    standard input is not a terminal"
 	@echo "                    CPUS=2 MEM=512 KERNEL=FILE INITRD=FILE APPEND=WORDS"
+	@echo "make arm64          build build-aarch64/squib, for arm64 Linux hosts"
 	@echo "make test           set up, then run every test"
 	@echo "make contract       count the cases of Firecracker's contract that hold"
 	@echo "make isa-fuzz       more random instructions against the oracles:"

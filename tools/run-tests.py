@@ -41,12 +41,6 @@ NOT_EMULATED = {
     "vm/tty_test": "user emulation handles signals and job control itself",
 }
 
-# What cross-building needs beside the compiler: unpacked, never installed.
-ARM64_PACKAGES = ["libuv1-dev", "libuv1", "libfdt-dev", "libfdt1",
-                  "zlib1g-dev", "zlib1g", "libzstd-dev", "libzstd1",
-                  "libcmocka-dev", "libcmocka0"]
-
-
 class Build:
     """A build folder, the options that make it, and how its programs run."""
 
@@ -230,32 +224,11 @@ def do_build(build):
 
 
 def fetch_sysroot():
-    """Unpack arm64's libraries, and write the cross file that says where."""
-    with open(SYSROOT + ".ini", "w") as f:
-        f.write("[constants]\nsysroot = '%s'\n" % SYSROOT)
-    if os.path.isdir(SYSROOT):
-        return True
-    new = SYSROOT + ".new"
-    shutil.rmtree(new, ignore_errors=True)
-    code, output, seconds = run_shown(
-        "fetch the arm64 libraries",
-        ["tools/fetch-debs", "arm64", new, *ARM64_PACKAGES])
+    code, output, seconds = run_shown("fetch the arm64 libraries",
+                                      ["tools/sysroot-arm64"])
     if code != 0:
         report.one("fetch the arm64 libraries", False, seconds, output=output)
-        return False
-    # Installed, the two library folders are one, and links are absolute.
-    libs = os.path.join(new, "usr/lib/aarch64-linux-gnu")
-    root_libs = os.path.join(new, "lib/aarch64-linux-gnu")
-    for name in os.listdir(root_libs):
-        os.rename(os.path.join(root_libs, name), os.path.join(libs, name))
-    for name in os.listdir(libs):
-        path = os.path.join(libs, name)
-        if os.path.islink(path) and os.path.isabs(os.readlink(path)):
-            target = os.path.basename(os.readlink(path))
-            os.remove(path)
-            os.symlink(target, path)
-    os.rename(new, SYSROOT)
-    return True
+    return code == 0
 
 
 # --- unit tests -------------------------------------------------------------

@@ -7,34 +7,47 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "accel/kvm/kvm.h"
 #include "accel/soft/soft.h"
+#include "base/log.h"
 #include "base/macros.h"
 
 static const struct accel_ops *const accels[] = {
+    &kvm_ops,
     &soft_ops,
 };
 
-static const char *const names[ARRAY_LEN(accels) + 2] = {"auto", "soft"};
+static const char *const names[ARRAY_LEN(accels) + 2] = {"auto", "kvm", "soft"};
 
 const char *const *accel_names(void)
 {
     return names;
 }
 
+/* The last one runs everywhere. Somebody whose host has a faster one that does
+   not work at the moment may want to know. */
+static const struct accel_ops *find_any(void)
+{
+    for (size_t n = 0; n < ARRAY_LEN(accels); n++) {
+        struct err why = {0};
+
+        if (accels[n]->probe(&why) == 0)
+            return accels[n];
+        if (why.code != -ENOTSUP)
+            log_info("%s", why.text);
+    }
+    BUG("no accelerator runs here");
+}
+
 const struct accel_ops *accel_find(const char *name, struct err *e)
 {
-    bool any = !name || strcmp(name, "auto") == 0;
-
+    if (!name || strcmp(name, names[0]) == 0)
+        return find_any();
     for (size_t n = 0; n < ARRAY_LEN(accels); n++) {
-        if (!any && strcmp(name, accels[n]->name) != 0)
-            continue;
-        if (accels[n]->probe(e) == 0)
-            return accels[n];
-        if (!any)
-            return NULL;
+        if (strcmp(name, accels[n]->name) == 0)
+            return accels[n]->probe(e) == 0 ? accels[n] : NULL;
     }
-    if (!any)
-        err_set(e, -EINVAL, "no accelerator is called '%s': try auto or soft",
-                name);
+    err_set(e, -EINVAL, "no accelerator is called '%s': try auto, kvm or soft",
+            name);
     return NULL;
 }

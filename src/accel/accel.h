@@ -8,7 +8,8 @@
  * The GICv3 and the generic timer are the back end's in all three (KVM and
  * Hypervisor.framework bring theirs, soft has its own). PSCI is the machine's
  * unless the back end sets has_psci (KVM), then it never exits with SMCCC and
- * reports EXIT_SYSTEM instead.
+ * reports EXIT_SYSTEM instead; its secondary vCPUs are run from the start and
+ * wait inside for their power.
  *
  * Threads: a vCPU is made and run by one thread; only vcpu_kick, spi and, while
  * the vCPU is not running, get/set may come from another.
@@ -86,6 +87,12 @@ struct accel_ops {
        given back: when this returns no vCPU uses them. Not on a vCPU's thread
        inside vcpu_run. NULL: vCPUs may go on reaching what is not plugged. */
     void (*ram_unplugged)(struct accel_vm *vm, gpa_t gpa, uint64_t len);
+
+    /* For back ends that do not mark what vCPUs write in the memory's dirty
+       bits as they go (both NULL: they do): begin or end to keep a log, while
+       no vCPU runs, and mark what was written since the last time. */
+    int (*dirty_log)(struct accel_vm *vm, bool on, struct err *e);
+    int (*dirty_collect)(struct accel_vm *vm, struct err *e);
 
     /* vcpu_new on the thread that will run it. A new vCPU is in reset:
        EL1h, DAIF masked, MMU off, MPIDR Aff0 = index. */

@@ -28,7 +28,8 @@ struct vcpu_state {
     uint32_t fpsr;
     uint64_t sys[NUM_SYSREGS];
     uint64_t icc[16]; /* enum icc_reg */
-    uint64_t cntvoff; /* virtual count = physical count - cntvoff */
+    uint64_t cntvct;  /* the virtual count when it was read; vcpu_set of vCPU 0
+                         makes the VM go on from there */
     bool powered_off;
 };
 

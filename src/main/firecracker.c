@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "accel/accel.h"
 #include "api/api.h"
 #include "api/config_file.h"
 #include "api/logger.h"
@@ -29,7 +30,7 @@ enum { ID_MAX = 64 };
 /* clang-format off */
 static const struct arg table[] = {
     {"accel", true, .default_value = "auto",
-     .help = "What runs the guest: auto or soft. (squib)"},
+     .help = "What runs the guest: auto, kvm or soft. (squib)"},
     {"api-sock", true, .default_value = "/run/firecracker.socket",
      .help = "Path to unix domain socket used by the API."},
     {"boot-timer", false,
@@ -452,6 +453,15 @@ static int start_configured(struct process *p, struct err *e)
 
 /* ---- running ---- */
 
+/* Who names an accelerator learns now that it does not work here, and not
+   when the first guest is to start. */
+static int check_accel(struct process *p, struct err *e)
+{
+    p->plain = args_has(p->args, "accel") &&
+               !accel_find(args_get(p->args, "accel"), e);
+    return p->plain ? -ENODEV : 0;
+}
+
 static int set_own_flags(struct process *p, struct err *e)
 {
     int rc = vm_config_set(&p->cfg.dump_fdt, args_get(p->args, "dump-fdt"));
@@ -479,8 +489,10 @@ static int listen_api(struct process *p, struct err *e)
 
 static int serve(struct process *p, struct err *e)
 {
-    int rc = set_own_flags(p, e);
+    int rc = check_accel(p, e);
 
+    if (rc == 0)
+        rc = set_own_flags(p, e);
     if (rc == 0 && !args_has(p->args, "no-api"))
         rc = listen_api(p, e);
     note_startup(p->args);

@@ -53,7 +53,7 @@ static const char usage[] =
     "                       takes so much memory from the guest. Options:\n"
     "                       deflate-on-oom, reporting (the guest gives what it\n"
     "                       does not use back by itself, also with 0 MiB)\n"
-    "      --accel NAME     what runs the guest: auto, soft [auto]\n"
+    "      --accel NAME     what runs the guest: auto, kvm, soft [auto]\n"
     "      --tier NAME      of soft: auto, jit, interp, lockstep [auto]; with\n"
     "                       options: docs/soft-engine.md\n"
     "      --code-mib N     of soft: memory for translated code [64]\n"

@@ -3,6 +3,7 @@
 
 #include "main/session.h"
 
+#include "accel/accel.h"
 #include "base/heap.h"
 #include "base/log.h"
 #include "base/macros.h"
@@ -185,6 +186,13 @@ static void print_stats(const struct vm *vm)
         fprintf(stderr, "%-32s %" PRIu64 "\n", name, value);
 }
 
+/* The lines are upstream's, whatever runs the guest. */
+static void log_stopping(enum system_event event)
+{
+    log_info("Received KVM_SYSTEM_EVENT: type: %d, event: [0]", (int)event);
+    log_info("Vmm is stopping.");
+}
+
 /* The VM has stopped: what came of it? */
 static int outcome(const struct session *s, struct err *e)
 {
@@ -192,8 +200,10 @@ static int outcome(const struct session *s, struct err *e)
         return err_set(e, s->error.code, "%s", s->error.text);
     switch (s->vm ? vm_end(s->vm) : VM_STOPPED) {
     case VM_OFF:
+        log_stopping(SYSTEM_EVENT_OFF);
+        return 0;
     case VM_RESET:
-        log_info("Vmm is stopping.");
+        log_stopping(SYSTEM_EVENT_RESET);
         return 0;
     case VM_FAILED:
         return err_set(e, -EIO, "%s", vm_end_error(s->vm));

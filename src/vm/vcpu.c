@@ -211,6 +211,7 @@ static bool answer(struct vcpu *v, struct vcpu_exit *exit)
                 NULL);
         return false;
     case EXIT_ERROR:
+        metric_inc(&metrics.vcpu.failures);
         err_prefix(&exit->error, "vCPU %u", v->index);
         end_all(v->all, VM_FAILED, &exit->error);
         return false;
@@ -286,6 +287,15 @@ static int start_thread(struct vcpu *v, struct err *e)
     return 0;
 }
 
+/* Who has PSCI decides who is on. */
+static enum psci_affinity power_at_start(const struct vcpus_config *cfg,
+                                         unsigned index)
+{
+    if (index == 0)
+        return PSCI_ON_PENDING;
+    return cfg->accel->has_psci ? PSCI_ON : PSCI_OFF;
+}
+
 static struct vcpus *vcpus_alloc(const struct vcpus_config *cfg)
 {
     struct vcpus *all = heap_zalloc(sizeof(*all));
@@ -303,7 +313,7 @@ static struct vcpus *vcpus_alloc(const struct vcpus_config *cfg)
     for (unsigned n = 0; n < cfg->count; n++) {
         all->vcpu[n].all = all;
         all->vcpu[n].index = n;
-        all->vcpu[n].power = n ? PSCI_OFF : PSCI_ON_PENDING;
+        all->vcpu[n].power = power_at_start(cfg, n);
     }
     all->vcpu[0].entry = cfg->entry;
     all->vcpu[0].context_id = cfg->x0;

@@ -50,10 +50,12 @@ def test_power_off_and_reset_both_end_well(boot, tmp_path, end):
     log = tmp_path / "log"
     result = boot(HELLO, guests.psci(end), args=("--log-path", log))
     assert (result.code, result.out, result.err) == (0, "hello\n", "")
+    event = 1 if end == guests.SYSTEM_OFF else 2
     lines = [line.split("] ", 1)[-1] for line in log.read_text().splitlines()]
     assert lines == [
         "Running Firecracker v1.17.0-dev",
         "Successfully started microvm that was configured from one single json",
+        f"Received KVM_SYSTEM_EVENT: type: {event}, event: [0]",
         "Vmm is stopping.",
         "Firecracker exiting successfully. exit_code=0",
     ]
@@ -102,7 +104,7 @@ def test_the_device_tree_is_written(boot, tmp_path):
 def test_unknown_accelerators_are_named(boot):
     result = boot(guests.WFI, args=["--accel", "warp"])
     assert result.code == 1
-    assert "no accelerator is called 'warp': try auto or soft" in result.err
+    assert "no accelerator is called 'warp': try auto, kvm or soft" in result.err
 
 
 def test_standard_input_reaches_the_guest(squib, kernel):

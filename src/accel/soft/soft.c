@@ -370,7 +370,7 @@ static int soft_vcpu_get(struct accel_vcpu *vcpu, struct vcpu_state *out)
     out->fpsr = cpu->fp.fpsr;
     memcpy(out->sys, cpu->sys, sizeof(out->sys));
     gic_cpu_state_get(cpu, out->icc);
-    out->cntvoff = timer_count(cpu);
+    out->cntvct = timer_count(cpu);
     out->powered_off = cpu->powered_off;
     return 0;
 }
@@ -382,6 +382,8 @@ static int soft_vcpu_set(struct accel_vcpu *vcpu, const struct vcpu_state *in)
 
     if (m != 0 && m != 4 && m != 5)
         return -EINVAL;
+    if (cpu->index == 0)
+        cpu->vm->cntvoff_ns = host_mono_ns() - in->cntvct;
     sysreg_load(cpu, in->sys);
     cpu->fp.fpcr = in->fpcr & FPCR_MASK;
     cpu->fp.fpsr = in->fpsr & FPSR_MASK;
