@@ -292,7 +292,12 @@ int worker_watch_set(struct worker *w, struct worker_watch *watch,
     if (!w)
         return 0;
     if (watch->slot) {
-        w->fds[watch->slot - 1].events = poll_events(events);
+        struct pollfd *fd = &w->fds[watch->slot - 1];
+
+        if (fd->fd != watch->fd)
+            fd->revents = 0; /* those were the other one's */
+        fd->fd = watch->fd;
+        fd->events = poll_events(events);
         return 0;
     }
     if (add_fd(w, watch, watch->fd, events) < 0)

@@ -77,7 +77,8 @@ struct worker_watch {
 };
 
 /* Begins, or changes, what is waited for: WORKER_IN and _OUT or-ed; 0 keeps
-   only HUP. -ENOMEM at the beginning, changes cannot fail. */
+   only HUP. The fd may be another one than before. -ENOMEM at the beginning,
+   changes cannot fail. */
 int worker_watch_set(struct worker *w, struct worker_watch *watch,
                      unsigned events);
 

@@ -66,6 +66,10 @@ void host_event_drain(const struct host_event *ev);
 struct pollfd;
 unsigned host_poll(struct pollfd *fds, unsigned count, uint64_t deadline_ns);
 
+/* Bytes that malloc has given to whoever, as far as the host can tell (else 0).
+   Takes a while: for a look now and then. */
+uint64_t host_heap_bytes(void);
+
 /* Gives a part of a file back; it reads as zero afterwards. -EOPNOTSUPP: the
    file system cannot. */
 int host_punch_hole(int fd, uint64_t offset, uint64_t bytes);

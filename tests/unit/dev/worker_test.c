@@ -247,6 +247,35 @@ static void while_it_is_paused_only_calls_are_served(void **state)
     worker_pause(w, true); /* and so it ends */
 }
 
+static void watch_other_pipe(void *ctx)
+{
+    watch.fd = *(const int *)ctx;
+    assert_int_equal(worker_watch_set(w, &watch, WORKER_IN), 0);
+}
+
+static void a_watch_may_go_on_with_another_descriptor(void **state)
+{
+    int others[2];
+
+    (void)state;
+    assert_int_equal(pipe(fds), 0);
+    assert_int_equal(pipe(others), 0);
+    worker_call(w, watch_pipe, NULL);
+    worker_call(w, watch_other_pipe, &others[0]);
+    assert_int_equal(write(fds[1], "a", 1), 1);
+    assert_int_equal(write(others[1], "b", 1), 1);
+    wait_for(1);
+    worker_call(w, note, NULL);
+    assert_int_equal(count, 2);
+    worker_call(w, watch_other_pipe, &fds[0]);
+    wait_for(3);
+    worker_call(w, stop_watch, NULL);
+    for (unsigned n = 0; n < 2; n++) {
+        close(fds[n]);
+        close(others[n]);
+    }
+}
+
 static void without_a_worker_all_happens_at_once(void **state)
 {
     struct worker_event event = {.fn = note};
@@ -290,6 +319,7 @@ int main(void)
         TEST(timers_fire_when_it_is_time),
         TEST(a_descriptor_is_watched_until_it_is_not),
         TEST(while_it_is_paused_only_calls_are_served),
+        TEST(a_watch_may_go_on_with_another_descriptor),
         TEST(without_a_worker_all_happens_at_once),
         TEST(no_memory_is_an_error),
     };

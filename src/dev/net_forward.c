@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The forwards of a network without root, from text. */
+
+#include "dev/net_forward.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/macros.h"
+
+#define USAGE                                                             \
+    "write tcp=[ADDRESS:]HOSTPORT:GUESTPORT or udp=..., several of them " \
+    "with commas, such as user:tcp=8080:80,udp=127.0.0.1:5353:53"
+
+struct part {
+    const char *at;
+    size_t len;
+};
+
+static int refuse(struct part word, const char *why, struct err *e)
+{
+    return err_set(e, -EINVAL, "'%.*s' is no forward: %s; " USAGE,
+                   (int)MIN(word.len, 64u), word.at, why);
+}
+
+/* What stands before the first `end`, which is taken, too; all of it if there
+   is none. */
+static struct part cut(struct part *rest, char end)
+{
+    const char *at = memchr(rest->at, end, rest->len);
+    struct part out = {rest->at, at ? (size_t)(at - rest->at) : rest->len};
+    size_t taken = out.len + (at ? 1 : 0);
+
+    rest->at += taken;
+    rest->len -= taken;
+    return out;
+}
+
+static bool parse_port(struct part text, uint16_t *port)
+{
+    unsigned value = 0;
+
+    if (!text.len || text.len > 5)
+        return false;
+    for (size_t n = 0; n < text.len; n++) {
+        if (text.at[n] < '0' || text.at[n] > '9')
+            return false;
+        value = value * 10 + (unsigned)(text.at[n] - '0');
+    }
+    *port = (uint16_t)value;
+    return value >= 1 && value <= UINT16_MAX;
+}
+
+static bool parse_address(struct part text, struct in_addr *address)
+{
+    char copy[INET_ADDRSTRLEN];
+
+    if (text.len >= sizeof(copy))
+        return false;
+    memcpy(copy, text.at, text.len);
+    copy[text.len] = 0;
+    return inet_pton(AF_INET, copy, address) == 1;
+}
+
+static unsigned count_colons(struct part text)
+{
+    unsigned count = 0;
+
+    for (size_t n = 0; n < text.len; n++)
+        count += text.at[n] == ':';
+    return count;
+}
+
+static int parse_one(struct part word, struct net_forward *f, struct err *e)
+{
+    struct part rest = word, proto = cut(&rest, '=');
+    unsigned colons = count_colons(rest);
+
+    if (proto.len == 3 && strncmp(proto.at, "udp", 3) == 0)
+        f->is_udp = true;
+    else if (proto.len != 3 || strncmp(proto.at, "tcp", 3) != 0)
+        return refuse(word, "it does not begin with tcp= or udp=", e);
+    if (colons < 1 || colons > 2)
+        return refuse(word,
+                      "it does not name a port of the host and one of "
+                      "the guest",
+                      e);
+    f->host.s_addr = htonl(INADDR_LOOPBACK);
+    if (colons == 2 && !parse_address(cut(&rest, ':'), &f->host))
+        return refuse(word,
+                      "it does not begin with an IPv4 address of this "
+                      "host",
+                      e);
+    if (!parse_port(cut(&rest, ':'), &f->host_port) ||
+        !parse_port(rest, &f->guest_port))
+        return refuse(word, "ports are numbers from 1 to 65535", e);
+    return 0;
+}
+
+static bool clash(const struct net_forward *a, const struct net_forward *b)
+{
+    return a->is_udp == b->is_udp && a->host_port == b->host_port &&
+           a->host.s_addr == b->host.s_addr;
+}
+
+static int add(struct net_forwards *out, struct part word, struct err *e)
+{
+    struct net_forward f = {0};
+    int rc = parse_one(word, &f, e);
+
+    if (rc < 0)
+        return rc;
+    for (unsigned n = 0; n < out->count; n++)
+        if (clash(&out->list[n], &f))
+            return refuse(word, "that port of the host is forwarded already",
+                          e);
+    if (out->count == NET_FORWARDS_MAX)
+        return err_set(e, -EINVAL, "these are too many forwards: at most %d",
+                       NET_FORWARDS_MAX);
+    out->list[out->count++] = f;
+    return 0;
+}
+
+int net_forwards_parse(const char *text, struct net_forwards *out,
+                       struct err *e)
+{
+    struct part rest = {text, strlen(text)};
+    bool more = rest.len;
+    int rc = 0;
+
+    out->count = 0;
+    while (more && rc == 0) {
+        more = memchr(rest.at, ',', rest.len);
+        rc = add(out, cut(&rest, ','), e);
+    }
+    return rc;
+}
