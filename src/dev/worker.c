@@ -22,6 +22,7 @@ struct worker {
     char name[16];
     pthread_t thread;
     bool has_thread;
+    bool stepped;           /* there is none: worker_step stands for it */
     struct host_event wake; /* fds[0] */
 
     pthread_mutex_t lock; /* for what follows */
@@ -43,7 +44,7 @@ struct worker {
 
 static bool on_thread(const struct worker *w)
 {
-    return !w || pthread_equal(pthread_self(), w->thread);
+    return !w || w->stepped || pthread_equal(pthread_self(), w->thread);
 }
 
 /* Room for one more in an array; the new pointer, or NULL. */
@@ -431,7 +432,7 @@ static int start_thread(struct worker *w, struct err *e)
     return 0;
 }
 
-struct worker *worker_new(const char *name, struct err *e)
+static struct worker *make(const char *name, bool stepped, struct err *e)
 {
     struct worker *w = heap_zalloc(sizeof(*w));
 
@@ -440,6 +441,7 @@ struct worker *worker_new(const char *name, struct err *e)
         return NULL;
     }
     snprintf(w->name, sizeof(w->name), "%s", name);
+    w->stepped = stepped;
     w->last = &w->first;
     w->wake = (struct host_event){-1, -1};
     pthread_mutex_init(&w->lock, NULL);
@@ -450,13 +452,30 @@ struct worker *worker_new(const char *name, struct err *e)
         err_set(e, -ENOMEM, "out of memory");
         goto fail;
     }
-    if (start_thread(w, e) < 0)
+    if (!stepped && start_thread(w, e) < 0)
         goto fail;
     return w;
 
 fail:
     worker_free(w);
     return NULL;
+}
+
+struct worker *worker_new(const char *name, struct err *e)
+{
+    return make(name, false, e);
+}
+
+struct worker *worker_new_stepped(struct err *e)
+{
+    return make("", true, e);
+}
+
+void worker_step(struct worker *w)
+{
+    serve_events(w);
+    serve_timers(w);
+    serve_fds(w, host_poll(w->fds, w->num_fds, 0));
 }
 
 void worker_free(struct worker *w)

@@ -20,6 +20,11 @@ struct worker;
 /* Starts the thread. `name`: 15 bytes at most, copied. */
 struct worker *worker_new(const char *name, struct err *e);
 
+/* The same without a thread, for tests: everything runs in worker_step, which
+   serves once what is due and does not wait. On one thread. */
+struct worker *worker_new_stepped(struct err *e);
+void worker_step(struct worker *w);
+
 /* Ends the thread and waits for it. Events not served yet are dropped. */
 void worker_free(struct worker *w);
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 
 #include "host/host.h"
 
@@ -26,3 +27,13 @@ int host_punch_hole(int fd, uint64_t offset, uint64_t bytes)
     return -EOPNOTSUPP;
 }
 #endif
+
+void host_raise_file_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}

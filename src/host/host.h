@@ -73,3 +73,24 @@ uint64_t host_heap_bytes(void);
 /* Gives a part of a file back; it reads as zero afterwards. -EOPNOTSUPP: the
    file system cannot. */
 int host_punch_hole(int fd, uint64_t offset, uint64_t bytes);
+
+/*
+ * Unix stream sockets. What comes back is a descriptor that does not block and
+ * is closed on exec, or a negative errno. A connect is at once or not at all:
+ * -EAGAIN says that the listener's queue is full.
+ */
+int host_unix_listen(const char *path, int backlog);
+int host_unix_connect(const char *path);
+int host_unix_accept(int listener);
+
+/* How many bytes went over, or a negative errno: -EAGAIN, -EPIPE without a
+   signal. */
+struct iovec;
+int64_t host_socket_send(int fd, const struct iovec *iov, unsigned count);
+int64_t host_socket_receive(int fd, const struct iovec *iov, unsigned count);
+
+/* The other end of a socket has closed it for both directions. */
+bool host_hung_up(int fd);
+
+/* As many open files as the host lets this process have. */
+void host_raise_file_limit(void);

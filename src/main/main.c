@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "host/host.h"
 #include "main/fatal.h"
 #include "main/firecracker.h"
 #include "main/run.h"
@@ -62,6 +63,7 @@ static void fill_standard_streams(void)
 int main(int argc, char **argv)
 {
     fill_standard_streams();
+    host_raise_file_limit(); /* a vsock connection is a descriptor */
     if (argc > 1 && strcmp(argv[1], "run") == 0)
         return run_main(argc - 1, argv + 1);
     return firecracker_main(argc, argv);

@@ -17,10 +17,14 @@
 #include "base/heap.h"
 #include "base/log.h"
 #include "base/macros.h"
+#include "host/host.h"
 #include "main/args.h"
 
 /* Enough for a distribution's kernel with its initrd. */
 enum { DEFAULT_MEM_MIB = 512 };
+
+/* 0 to 2 have a meaning (virtio 1.2, 5.10.4). */
+enum { DEFAULT_CID = 3 };
 
 static const char default_console[] = "console=ttyAMA0";
 static const char default_args[] = "reboot=k panic=1";
@@ -48,6 +52,10 @@ static const char usage[] =
     "needs\n"
     "                       no rights, with ports of this host forwarded, such\n"
     "                       as user:tcp=8080:80,udp=53:53\n"
+    "      --vsock PATH[,cid=N]\n"
+    "                       a socket device: programs of the host reach those of\n"
+    "                       the guest at PATH, the guest's get to PATH_PORT.\n"
+    "                       cid: what the guest is called [3]\n"
     "      --rng            an entropy device\n"
     "      --balloon MIB[,OPTIONS]\n"
     "                       takes so much memory from the guest. Options:\n"
@@ -87,6 +95,7 @@ enum option_id {
     OPT_LEVEL,
     OPT_RNG,
     OPT_BALLOON,
+    OPT_VSOCK,
 };
 
 static const char short_options[] = ":k:i:c:m:a:d:n:h";
@@ -100,6 +109,7 @@ static const struct option long_options[] = {
     {"net", required_argument, NULL, OPT_NET},
     {"rng", no_argument, NULL, OPT_RNG},
     {"balloon", required_argument, NULL, OPT_BALLOON},
+    {"vsock", required_argument, NULL, OPT_VSOCK},
     {"accel", required_argument, NULL, OPT_ACCEL},
     {"tier", required_argument, NULL, OPT_TIER},
     {"code-mib", required_argument, NULL, OPT_CODE_MIB},
@@ -322,6 +332,63 @@ static int check_balloon(const struct run_options *run, struct err *e)
     return 0;
 }
 
+/* PATH[,cid=N] */
+static int parse_vsock(struct vsock_config *vsock, const char *text,
+                       struct err *e)
+{
+    static const char option[] = ",cid=";
+    const char *comma = strrchr(text, ',');
+    unsigned long long cid = DEFAULT_CID;
+    size_t len = strlen(text);
+
+    if (comma && strncmp(comma, option, strlen(option)) == 0) {
+        len = (size_t)(comma - text);
+        if (!args_number(comma + strlen(option), &cid) || cid < DEFAULT_CID ||
+            cid > UINT32_MAX)
+            return err_set(e, -EINVAL,
+                           "--vsock: '%.64s' is no CID: give a number from %d "
+                           "to %u",
+                           comma + strlen(option), DEFAULT_CID, UINT32_MAX);
+    }
+    vsock->uds_path = heap_strdup(text);
+    if (!vsock->uds_path)
+        return err_set(e, -ENOMEM, "out of memory");
+    vsock->uds_path[len] = 0;
+    vsock->guest_cid = (uint32_t)cid;
+    return 0;
+}
+
+/* The socket of a microVM that has ended is still there: a new one for the same
+   person takes its place. */
+static void remove_stale_socket(const char *path)
+{
+    struct stat st;
+    int fd;
+
+    if (stat(path, &st) < 0 || !S_ISSOCK(st.st_mode))
+        return;
+    fd = host_unix_connect(path);
+    if (fd >= 0)
+        close(fd);
+    else if (fd == -ECONNREFUSED)
+        unlink(path);
+}
+
+static int add_vsock(struct run_options *run, const char *text, struct err *e)
+{
+    struct vsock_config vsock = {.listener = -1};
+    int rc;
+
+    if (run->vm.devices.has_vsock)
+        return err_set(e, -EINVAL, "--vsock: there can be only one");
+    rc = parse_vsock(&vsock, text, e);
+    if (rc < 0)
+        return rc;
+    remove_stale_socket(vsock.uds_path);
+    rc = devices_put_vsock(&run->vm.devices, &vsock, e);
+    return rc < 0 ? err_prefix(e, "--vsock %.128s", text), rc : 0;
+}
+
 static int append(struct buf *line, const char *text, struct err *e)
 {
     if (line->len)
@@ -354,6 +421,8 @@ static int take(struct run_options *run, int option, struct buf *line,
         return 0;
     case OPT_BALLOON:
         return set_balloon(run, optarg, e);
+    case OPT_VSOCK:
+        return add_vsock(run, optarg, e);
     case OPT_ACCEL:
         return set_string(&run->vm.accel, optarg, e);
     case OPT_TIER:

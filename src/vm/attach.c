@@ -13,6 +13,7 @@
 #include "dev/entropy.h"
 #include "dev/net.h"
 #include "dev/virtio_mmio.h"
+#include "dev/vsock.h"
 #include "machine/layout.h"
 
 struct slot {
@@ -111,6 +112,16 @@ static int add_balloon(struct attached *a, const struct balloon_config *c,
     return add(a, balloon_new(&opt, a->worker, a->ram, e), NULL, e);
 }
 
+static int add_vsock(struct attached *a, const struct vsock_config *cfg,
+                     struct err *e)
+{
+    const struct vsock_options opt = {.guest_cid = cfg->guest_cid,
+                                      .path = cfg->uds_path,
+                                      .listener = cfg->listener};
+
+    return add(a, vsock_new(&opt, a->worker, a->ram, e), NULL, e);
+}
+
 /* Firecracker's order: balloon, block with the root first, net, pmem, vsock,
    entropy, memory. */
 static int add_all(struct attached *a, const struct vm_devices *cfg,
@@ -122,6 +133,8 @@ static int add_all(struct attached *a, const struct vm_devices *cfg,
         rc = add_drive(a, &cfg->drives[n], e);
     for (size_t n = 0; n < cfg->num_nets && rc == 0; n++)
         rc = add_net(a, &cfg->nets[n], e);
+    if (rc == 0 && cfg->has_vsock)
+        rc = add_vsock(a, &cfg->vsock, e);
     if (rc == 0 && cfg->has_entropy) {
         struct limiter_config limiter = limiter_config_of(&cfg->entropy.limit);
 

@@ -7,12 +7,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/heap.h"
 #include "base/macros.h"
+#include "host/host.h"
 #include "vm/devices_impl.h"
 
 enum { BLOCK_MIB_MIN = 2, SLOT_MIB_MIN = 128, VSOCK_BACKLOG = 128 };
@@ -277,27 +276,6 @@ int devices_put_pmem(struct vm_devices *d, struct pmem_config *given,
 
 /* ---- vsock ---- */
 
-static int bind_vsock(const char *path)
-{
-    struct sockaddr_un addr = {.sun_family = AF_UNIX};
-    int fd, rc;
-
-    if (strlen(path) >= sizeof(addr.sun_path))
-        return -ENAMETOOLONG;
-    strncpy(addr.sun_path, path, sizeof(addr.sun_path) - 1);
-    fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    if (fd < 0)
-        return -errno;
-    fcntl(fd, F_SETFD, FD_CLOEXEC);
-    fcntl(fd, F_SETFL, O_NONBLOCK);
-    if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0 &&
-        listen(fd, VSOCK_BACKLOG) == 0)
-        return fd;
-    rc = -errno;
-    close(fd);
-    return rc;
-}
-
 int devices_put_vsock(struct vm_devices *d, struct vsock_config *given,
                       struct err *e)
 {
@@ -306,7 +284,7 @@ int devices_put_vsock(struct vm_devices *d, struct vsock_config *given,
     if (d->has_vsock)
         unlink(d->vsock.uds_path);
     drop_vsock(d);
-    fd = bind_vsock(given->uds_path);
+    fd = host_unix_listen(given->uds_path, VSOCK_BACKLOG);
     if (fd < 0) {
         vsock_release(given);
         return err_set(e, fd,
@@ -466,7 +444,6 @@ int devices_missing(const struct vm_devices *d, struct err *e)
         const char *what;
     } all[] = {
         {d->num_pmems, "pmem devices"},
-        {d->has_vsock, "a vsock device"},
         {d->has_memory_hotplug, "memory hotplug"},
         {d->serial.limit.size, "a rate limit on the serial console"},
     };

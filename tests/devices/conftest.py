@@ -38,9 +38,12 @@ def start(squib_path, tmp_path):
     """Starts a microVM that runs a script; what is left running is ended."""
     started = []
 
-    def run(kernel, script, *args, **options):
+    def run(kernel, script, *args, programs=(), **options):
         initrd = pack(
-            tmp_path / f"rd{len(started)}", script, kernel == KERNELS["debian"]
+            tmp_path / f"rd{len(started)}",
+            script,
+            kernel == KERNELS["debian"],
+            programs,
         )
         words = ["squib.test", "squib.cmd=/script", *options.pop("words", [])]
         vm = machine.Machine(

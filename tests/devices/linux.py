@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -22,6 +23,9 @@ MODULES = [
     "drivers/block/virtio_blk",
     "drivers/char/hw_random/virtio-rng",
     "drivers/virtio/virtio_balloon",
+    "net/vmw_vsock/vsock",
+    "net/vmw_vsock/vmw_vsock_virtio_transport_common",
+    "net/vmw_vsock/vmw_vsock_virtio_transport",
 ]
 
 
@@ -59,8 +63,23 @@ def module_files():
     return [folder / f"{name}.ko" for name in MODULES] if folder else []
 
 
-def pack(path, script, is_debian):
-    """The initial RAM disk, then an archive with the script and modules."""
+def compile_program(name, folder):
+    """One of guest/*.c for the guest: its path."""
+    path = folder / name
+    compiler = shutil.which("aarch64-linux-gnu-gcc")
+    if not compiler:
+        pytest.skip("no arm64 cross compiler: gcc-aarch64-linux-gnu")
+    source = pathlib.Path(__file__).parent / "guest" / f"{name}.c"
+    tool(
+        *[compiler, "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-static"],
+        *["-pthread", source, "-o", path],
+    )
+    return path
+
+
+def pack(path, script, is_debian, programs=()):
+    """The initial RAM disk, then an archive with the script, modules and
+    programs, which go to /bin."""
     lines = ["#!/bin/sh"]
     ar = mkinitrd.Archive()
     if is_debian:
@@ -68,6 +87,8 @@ def pack(path, script, is_debian):
         for file in module_files():
             ar.program(f"modules/{file.name}", str(file))
             lines.append(f"insmod /modules/{file.name} || exit 99")
+    for program in programs:
+        ar.program(f"bin/{program.name}", str(program))
     ar.add("script", 0o100755, ("\n".join(lines) + "\n" + script).encode())
     path.write_bytes(find(INITRD, "the initial RAM disk").read_bytes() + ar.finish())
     return path

@@ -137,6 +137,15 @@ static void errors_name_the_fix(void **state)
          "--net: '67' is no MTU: give a number from 68 to 65535"},
         {{"-k", "k", "--disk", "/dev/zero:ro"},
          "--disk: /dev/zero: neither a file nor a block device"},
+        {{"-k", "k", "--vsock", "v.sock,cid=2"},
+         "--vsock: '2' is no CID: give a number from 3 to 4294967295"},
+        {{"-k", "k", "--vsock", "v.sock,cid=4294967296"},
+         "--vsock: '4294967296' is no CID: give a number from 3 to "
+         "4294967295"},
+        {{"-k", "k", "--vsock", "/no/such/folder/v.sock"},
+         "--vsock /no/such/folder/v.sock: Cannot create backend for vsock "
+         "device: Error binding to the host-side Unix socket: No such file or "
+         "directory (os error 2)"},
         {{"-z"}, "there is no option -z: see squib run --help"},
         {{"-k", "k", "-a", "a\tb"},
          "--append: The kernel command line is invalid: String contains a "
@@ -182,6 +191,51 @@ static void interfaces_have_addresses_of_their_own(void **state)
     assert_int_equal(parse(&run, words, &e), 0);
     assert_string_equal(run.vm.devices.nets[2].guest_mac, mac);
     run_release(&run);
+}
+
+static void a_vsock_has_a_path_and_a_cid(void **state)
+{
+    static const struct {
+        const char *text, *path;
+        uint32_t cid;
+    } rows[] = {
+        {"run-test.sock", "run-test.sock", 3},
+        {"run-test.sock,cid=77", "run-test.sock", 77},
+        {"run-test,cid=1,cid=5", "run-test,cid=1", 5},
+        {"run-test,uid=1", "run-test,uid=1", 3},
+    };
+    struct run_options run;
+    struct err e;
+
+    (void)state;
+    for (size_t n = 0; n < 2 * ARRAY_LEN(rows); n++) {
+        const char *words[] = {"-k", "Image", "--vsock", rows[n / 2].text,
+                               NULL};
+
+        /* the second time the first one's socket is in the way, dead */
+        assert_int_equal(parse(&run, words, &e), 0);
+        assert_true(run.vm.devices.has_vsock);
+        assert_string_equal(run.vm.devices.vsock.uds_path, rows[n / 2].path);
+        assert_int_equal(run.vm.devices.vsock.guest_cid, rows[n / 2].cid);
+        assert_int_equal(access(rows[n / 2].path, F_OK), 0);
+        run_release(&run);
+        if (n % 2)
+            unlink(rows[n / 2].path);
+    }
+}
+
+static void there_is_one_vsock(void **state)
+{
+    const char *words[] = {"-k",      "Image",      "--vsock", "run-test.sock",
+                           "--vsock", "other.sock", NULL};
+    struct run_options run;
+    struct err e;
+
+    (void)state;
+    assert_true(parse(&run, words, &e) < 0);
+    assert_string_equal(e.text, "--vsock: there can be only one");
+    run_release(&run);
+    unlink("run-test.sock");
 }
 
 static void disks_have_options_and_an_order(void **state)
@@ -280,6 +334,8 @@ int main(void)
         cmocka_unit_test(errors_name_the_fix),
         cmocka_unit_test(disks_have_options_and_an_order),
         cmocka_unit_test(interfaces_have_addresses_of_their_own),
+        cmocka_unit_test(a_vsock_has_a_path_and_a_cid),
+        cmocka_unit_test(there_is_one_vsock),
         cmocka_unit_test(sizes_have_units),
         cmocka_unit_test(every_failed_allocation_is_survived),
     };

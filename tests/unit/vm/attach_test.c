@@ -21,7 +21,7 @@
 
 static struct gmem ram;
 static struct vm_devices cfg;
-static char path[64];
+static char path[64], socket_path[64];
 
 static int set_up(void **state)
 {
@@ -29,6 +29,8 @@ static int set_up(void **state)
 
     (void)state;
     snprintf(path, sizeof(path), "attach-test-%d.img", (int)getpid());
+    snprintf(socket_path, sizeof(socket_path), "attach-test-%d.sock",
+             (int)getpid());
     f = fopen(path, "w");
     assert_non_null(f);
     assert_int_equal(fwrite(path, 1, sizeof(path), f), sizeof(path));
@@ -45,6 +47,7 @@ static int tear_down(void **state)
     devices_release(&cfg);
     gmem_release(&ram);
     unlink(path);
+    unlink(socket_path);
     return 0;
 }
 
@@ -54,6 +57,14 @@ static void add_drive(const char *id, bool is_root)
         .id = heap_strdup(id), .path = heap_strdup(path), .is_root = is_root};
 
     assert_int_equal(devices_put_drive(&cfg, &drive, NULL), 0);
+}
+
+static void add_vsock(void)
+{
+    struct vsock_config vsock = {.guest_cid = 3,
+                                 .uds_path = heap_strdup(socket_path)};
+
+    assert_int_equal(devices_put_vsock(&cfg, &vsock, NULL), 0);
 }
 
 static uint64_t read_reg(struct mmio_bus *bus, unsigned slot, unsigned reg)
@@ -70,14 +81,16 @@ static void devices_are_in_their_order_on_the_bus(void **state)
     add_drive("b", false);
     add_drive("a", true);
     cfg.has_entropy = true;
+    add_vsock();
     a = attached_new(&cfg, &ram, NULL);
     assert_non_null(a);
-    assert_int_equal(attached_slots(a), 7);
+    assert_int_equal(attached_slots(a), 15);
     assert_int_equal(attached_publish(a, bus, NULL, NULL, NULL), 0);
     assert_int_equal(read_reg(bus, 0, 8), VIRTIO_ID_BLOCK);
     assert_int_equal(read_reg(bus, 1, 8), VIRTIO_ID_BLOCK);
-    assert_int_equal(read_reg(bus, 2, 8), VIRTIO_ID_ENTROPY);
-    assert_int_equal(read_reg(bus, 3, 8), 0);
+    assert_int_equal(read_reg(bus, 2, 8), VIRTIO_ID_VSOCK);
+    assert_int_equal(read_reg(bus, 3, 8), VIRTIO_ID_ENTROPY);
+    assert_int_equal(read_reg(bus, 4, 8), 0);
     assert_int_equal(read_reg(bus, 0, 0x100), 16);
     assert_ptr_not_equal(attached_find(a, VIRTIO_ID_BLOCK, "a"),
                          attached_find(a, VIRTIO_ID_BLOCK, "b"));

@@ -1,0 +1,437 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The connections of a vsock device, and who of them is next. */
+
+#include "dev/vsock_mux.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/heap.h"
+#include "base/macros.h"
+#include "base/metrics.h"
+#include "host/host.h"
+
+/* Ports of ours that clients of the host get: from 2^30, below 2^31. */
+enum { FIRST_PORT = 1 << 30 };
+
+/* A listener whose queue is full is asked again. So many at a time. */
+enum { RETRY_NS = 10000000, RETRY_MANY = 64, PATH_BYTES = 256 };
+
+struct vsock_entry {
+    struct vsock_conn conn;
+    struct vsock_mux *mux;           /* borrowed */
+    struct vsock_entry *next_bucket; /* borrowed */
+    struct link due, waiting, connecting;
+    uint64_t waits_until; /* as in the list of those that wait */
+    struct worker_watch watch;
+};
+
+#define ENTRY_OF(link, member) container_of(link, struct vsock_entry, member)
+
+/* --- lists --- */
+
+static void list_init(struct link *list)
+{
+    list->next = list->prev = list;
+}
+
+static bool list_is_empty(const struct link *list)
+{
+    return list->next == list;
+}
+
+static void link_append(struct link *list, struct link *l)
+{
+    if (l->next)
+        return;
+    l->prev = list->prev;
+    l->next = list;
+    l->prev->next = l;
+    list->prev = l;
+}
+
+static void link_remove(struct link *l)
+{
+    if (!l->next)
+        return;
+    l->prev->next = l->next;
+    l->next->prev = l->prev;
+    l->next = l->prev = NULL;
+}
+
+/* --- the table --- */
+
+static struct vsock_entry **bucket(struct vsock_mux *m, uint32_t local_port,
+                                   uint32_t guest_port)
+{
+    uint32_t hash = (local_port ^ guest_port * 0x9e3779b1u) * 0x85ebca6bu;
+
+    return &m->buckets[hash >> 16 & (VSOCK_BUCKETS - 1)];
+}
+
+static struct vsock_entry *find(struct vsock_mux *m, uint32_t local_port,
+                                uint32_t guest_port)
+{
+    struct vsock_entry *en = *bucket(m, local_port, guest_port);
+
+    while (en && (en->conn.local_port != local_port ||
+                  en->conn.guest_port != guest_port))
+        en = en->next_bucket;
+    return en;
+}
+
+bool vsock_mux_is_full(const struct vsock_mux *m)
+{
+    return m->num_conns >= VSOCK_MAX_CONNS;
+}
+
+static void on_ready(void *ctx, unsigned ready);
+
+/* NULL: too many, or out of memory. */
+static struct vsock_entry *add(struct vsock_mux *m, uint32_t local_port,
+                               uint32_t guest_port)
+{
+    struct vsock_entry *en, **at = bucket(m, local_port, guest_port);
+
+    if (vsock_mux_is_full(m))
+        return NULL;
+    en = heap_zalloc(sizeof(*en));
+    if (!en || vsock_conn_init(&en->conn, local_port, guest_port) < 0) {
+        heap_free(en);
+        return NULL;
+    }
+    en->mux = m;
+    en->watch = (struct worker_watch){.fn = on_ready, .ctx = en};
+    en->next_bucket = *at;
+    *at = en;
+    m->num_conns++;
+    metric_inc(&metrics.vsock.conns_added);
+    return en;
+}
+
+static void remove_entry(struct vsock_mux *m, struct vsock_entry *en)
+{
+    struct vsock_entry **at =
+        bucket(m, en->conn.local_port, en->conn.guest_port);
+
+    while (*at != en)
+        at = &(*at)->next_bucket;
+    *at = en->next_bucket;
+    link_remove(&en->due);
+    link_remove(&en->waiting);
+    link_remove(&en->connecting);
+    worker_watch_stop(m->worker, &en->watch);
+    vsock_conn_release(&en->conn);
+    heap_free(en);
+    m->num_conns--;
+    metric_inc(&metrics.vsock.conns_removed);
+}
+
+/* --- doing what a connection has left to be done --- */
+
+static void watch(struct vsock_mux *m, struct vsock_entry *en)
+{
+    int wants = vsock_conn_wants(&en->conn);
+
+    if (wants < 0) {
+        worker_watch_stop(m->worker, &en->watch);
+        return;
+    }
+    en->watch.fd = en->conn.fd;
+    if (worker_watch_set(m->worker, &en->watch, (unsigned)wants) < 0)
+        vsock_conn_kill(&en->conn);
+}
+
+static void set_timer(struct vsock_mux *m)
+{
+    if (list_is_empty(&m->waiting))
+        worker_timer_stop(m->worker, &m->deadline);
+    else
+        worker_timer_set(m->worker, &m->deadline,
+                         ENTRY_OF(m->waiting.next, waiting)->waits_until);
+}
+
+/* All wait for as long, so who comes last has its turn last. */
+static void keep_deadline(struct vsock_mux *m, struct vsock_entry *en)
+{
+    if (en->waits_until == en->conn.deadline_ns)
+        return;
+    en->waits_until = en->conn.deadline_ns;
+    link_remove(&en->waiting);
+    if (en->waits_until)
+        link_append(&m->waiting, &en->waiting);
+    set_timer(m);
+}
+
+static void settle(struct vsock_mux *m, struct vsock_entry *en)
+{
+    if (en->conn.over) {
+        remove_entry(m, en);
+        set_timer(m);
+        return;
+    }
+    watch(m, en);
+    keep_deadline(m, en);
+    if (en->conn.due)
+        link_append(&m->due, &en->due);
+}
+
+static void tell_due(struct vsock_mux *m)
+{
+    if (m->rx_due && vsock_mux_has_due(m))
+        m->rx_due(m->ctx);
+}
+
+static void on_ready(void *ctx, unsigned ready)
+{
+    struct vsock_entry *en = ctx;
+    struct vsock_mux *m = en->mux;
+
+    vsock_conn_ready(&en->conn, ready);
+    settle(m, en);
+    tell_due(m);
+}
+
+static void on_deadline(void *ctx)
+{
+    struct vsock_mux *m = ctx;
+    uint64_t now = host_mono_ns();
+
+    while (!list_is_empty(&m->waiting)) {
+        struct vsock_entry *en = ENTRY_OF(m->waiting.next, waiting);
+
+        if (en->waits_until > now)
+            break;
+        link_remove(&en->connecting);
+        vsock_conn_kill(&en->conn);
+        settle(m, en);
+    }
+    set_timer(m);
+    tell_due(m);
+}
+
+/* --- what is no connection --- */
+
+/* A guest that makes more of them than it takes does not get them all. */
+static void add_rst(struct vsock_mux *m, uint32_t local_port,
+                    uint32_t guest_port)
+{
+    if (m->num_rsts == VSOCK_MAX_RSTS) {
+        log_guest(m->guest_log, "vsock: too many resets for the guest");
+        return;
+    }
+    m->rsts[(m->first_rst + m->num_rsts++) % VSOCK_MAX_RSTS] =
+        (struct vsock_rst){local_port, guest_port};
+}
+
+static void take_rst(struct vsock_mux *m, struct vsock_packet *p)
+{
+    const struct vsock_rst *rst = &m->rsts[m->first_rst];
+
+    p->hdr = (struct vsock_header){.src_port = rst->local_port,
+                                   .dst_port = rst->guest_port,
+                                   .type = VSOCK_TYPE_STREAM,
+                                   .op = VSOCK_OP_RST};
+    m->first_rst = (m->first_rst + 1) % VSOCK_MAX_RSTS;
+    m->num_rsts--;
+}
+
+/* --- the guest calls --- */
+
+/* -EAGAIN: later. */
+static int connect_host(struct vsock_mux *m, struct vsock_entry *en)
+{
+    char path[PATH_BYTES];
+    int fd;
+
+    if (snprintf(path, sizeof(path), "%s_%" PRIu32, m->path,
+                 en->conn.local_port) >= (int)sizeof(path))
+        return -ENAMETOOLONG;
+    fd = host_unix_connect(path);
+    if (fd < 0)
+        return fd;
+    vsock_conn_connected(&en->conn, fd);
+    return 0;
+}
+
+static void retry_later(struct vsock_mux *m, struct vsock_entry *en)
+{
+    if (list_is_empty(&m->connecting))
+        worker_timer_set(m->worker, &m->retry, host_mono_ns() + RETRY_NS);
+    link_append(&m->connecting, &en->connecting);
+}
+
+static void try_connect(struct vsock_mux *m, struct vsock_entry *en)
+{
+    int rc = connect_host(m, en);
+
+    if (rc == -EAGAIN) {
+        retry_later(m, en);
+    } else if (rc < 0) { /* nobody is there */
+        add_rst(m, en->conn.local_port, en->conn.guest_port);
+        en->conn.over = true;
+    }
+    settle(m, en);
+}
+
+/* The longest waiting first. */
+static void on_retry(void *ctx)
+{
+    struct vsock_mux *m = ctx;
+    struct link again;
+
+    list_init(&again);
+    for (unsigned n = 0; n < RETRY_MANY && !list_is_empty(&m->connecting);
+         n++) {
+        struct vsock_entry *en = ENTRY_OF(m->connecting.next, connecting);
+
+        link_remove(&en->connecting);
+        link_append(&again, &en->connecting);
+    }
+    while (!list_is_empty(&again)) {
+        struct vsock_entry *en = ENTRY_OF(again.next, connecting);
+
+        link_remove(&en->connecting);
+        try_connect(m, en);
+    }
+    if (!list_is_empty(&m->connecting))
+        worker_timer_set(m->worker, &m->retry, host_mono_ns() + RETRY_NS);
+    tell_due(m);
+}
+
+static void take_request(struct vsock_mux *m, const struct vsock_header *hdr)
+{
+    struct vsock_entry *en = add(m, hdr->dst_port, hdr->src_port);
+
+    if (!en) {
+        add_rst(m, hdr->dst_port, hdr->src_port);
+        return;
+    }
+    vsock_conn_asked(&en->conn, hdr);
+    try_connect(m, en);
+}
+
+void vsock_mux_take(struct vsock_mux *m, const struct vsock_packet *p)
+{
+    const struct vsock_header *hdr = &p->hdr;
+    struct vsock_entry *en;
+
+    metric_inc(&metrics.vsock.tx_packets_count);
+    if (hdr->dst_cid != VSOCK_HOST_CID)
+        return;
+    if (hdr->type != VSOCK_TYPE_STREAM) {
+        add_rst(m, hdr->dst_port, hdr->src_port);
+        return;
+    }
+    en = find(m, hdr->dst_port, hdr->src_port);
+    if (en) {
+        vsock_conn_take(&en->conn, p);
+        settle(m, en);
+    } else if (hdr->op == VSOCK_OP_REQUEST) {
+        take_request(m, hdr);
+    } else if (hdr->op != VSOCK_OP_RST) {
+        add_rst(m, hdr->dst_port, hdr->src_port);
+    }
+}
+
+/* --- the host calls --- */
+
+/* There are fewer connections than ports. */
+static uint32_t next_port(struct vsock_mux *m, uint32_t guest_port)
+{
+    do {
+        m->last_port++;
+        if (m->last_port < FIRST_PORT || m->last_port >= 2u * FIRST_PORT)
+            m->last_port = FIRST_PORT;
+    } while (find(m, m->last_port, guest_port));
+    return m->last_port;
+}
+
+void vsock_mux_ask(struct vsock_mux *m, int fd, uint32_t guest_port)
+{
+    struct vsock_entry *en = NULL;
+
+    if (!vsock_mux_is_full(m))
+        en = add(m, next_port(m, guest_port), guest_port);
+    if (!en) {
+        close(fd);
+        return;
+    }
+    vsock_conn_ask(&en->conn, fd);
+    settle(m, en);
+    tell_due(m);
+}
+
+/* --- to the guest --- */
+
+bool vsock_mux_has_due(const struct vsock_mux *m)
+{
+    return m->num_rsts || !list_is_empty(&m->due);
+}
+
+/* Each connection once at most: those that cannot go on stay in the list. */
+static bool give_conn(struct vsock_mux *m, struct vsock_packet *p)
+{
+    bool given = false;
+
+    for (unsigned n = m->num_conns; n && !given && !list_is_empty(&m->due);
+         n--) {
+        struct vsock_entry *en = ENTRY_OF(m->due.next, due);
+
+        link_remove(&en->due);
+        given = vsock_conn_give(&en->conn, p);
+        p->hdr.src_port = en->conn.local_port;
+        p->hdr.dst_port = en->conn.guest_port;
+        settle(m, en);
+    }
+    return given;
+}
+
+bool vsock_mux_give(struct vsock_mux *m, struct vsock_packet *p)
+{
+    bool given = m->num_rsts > 0;
+
+    if (given)
+        take_rst(m, p);
+    else
+        given = give_conn(m, p);
+    if (given)
+        metric_inc(&metrics.vsock.rx_packets_count);
+    return given;
+}
+
+/* --- life --- */
+
+int vsock_mux_init(struct vsock_mux *m, struct worker *worker, const char *path,
+                   struct log_limit *guest_log)
+{
+    m->worker = worker;
+    m->guest_log = guest_log;
+    m->last_port = FIRST_PORT - 1;
+    list_init(&m->due);
+    list_init(&m->waiting);
+    list_init(&m->connecting);
+    m->deadline = (struct worker_timer){.fn = on_deadline, .ctx = m};
+    m->retry = (struct worker_timer){.fn = on_retry, .ctx = m};
+    m->path = heap_strdup(path);
+    return m->path ? 0 : -ENOMEM;
+}
+
+void vsock_mux_reset(struct vsock_mux *m)
+{
+    for (unsigned n = 0; n < VSOCK_BUCKETS; n++)
+        while (m->buckets[n])
+            remove_entry(m, m->buckets[n]);
+    m->num_rsts = 0;
+    worker_timer_stop(m->worker, &m->deadline);
+    worker_timer_stop(m->worker, &m->retry);
+}
+
+void vsock_mux_release(struct vsock_mux *m)
+{
+    vsock_mux_reset(m);
+    heap_free(m->path);
+    m->path = NULL;
+}

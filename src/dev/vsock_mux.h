@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/*
+ * All connections of a vsock device: which packet belongs to which, whose turn
+ * it is to send, who has waited too long. On the worker's thread.
+ *
+ * What is due to the guest waits in a list of connections, each of which is in
+ * it once, so it cannot overflow; only the RSTs for what is no connection have
+ * a ring of fixed size.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/log.h"
+#include "dev/vsock_conn.h"
+
+enum { VSOCK_MAX_CONNS = 1023, VSOCK_MAX_RSTS = 256, VSOCK_BUCKETS = 1024 };
+
+struct link {
+    struct link *next, *prev; /* NULL: in no list */
+};
+
+struct vsock_entry;
+
+struct vsock_rst {
+    uint32_t local_port, guest_port;
+};
+
+struct vsock_mux {
+    struct worker *worker; /* borrowed */
+    char *path;            /* owned; the guest's port P is at path_P */
+    uint32_t last_port;    /* of ours, given to the last client */
+    unsigned num_conns;
+    struct log_limit *guest_log; /* borrowed */
+
+    struct vsock_entry *buckets[VSOCK_BUCKETS];
+    struct link due;        /* those with something to give, in turn */
+    struct link waiting;    /* those with a deadline, the first one first */
+    struct link connecting; /* those whose listener's queue was full */
+    struct worker_timer deadline, retry;
+
+    struct vsock_rst rsts[VSOCK_MAX_RSTS]; /* a ring */
+    unsigned first_rst, num_rsts;
+
+    void (*rx_due)(void *ctx); /* there is something to give */
+    void *ctx;                 /* borrowed */
+};
+
+/* Everything is zeroed before; -ENOMEM. path is copied. */
+int vsock_mux_init(struct vsock_mux *m, struct worker *worker, const char *path,
+                   struct log_limit *guest_log);
+void vsock_mux_release(struct vsock_mux *m);
+
+/* Closes all connections; nobody is told. */
+void vsock_mux_reset(struct vsock_mux *m);
+
+bool vsock_mux_is_full(const struct vsock_mux *m);
+
+/* A client of the host wants that port of the guest. Takes fd. */
+void vsock_mux_ask(struct vsock_mux *m, int fd, uint32_t guest_port);
+
+/* A packet of the guest. */
+void vsock_mux_take(struct vsock_mux *m, const struct vsock_packet *p);
+
+/* The next packet for the guest, in the room that it offers; false: none. The
+   CIDs are left to the caller. */
+bool vsock_mux_give(struct vsock_mux *m, struct vsock_packet *p);
+
+/* Something may be due. */
+bool vsock_mux_has_due(const struct vsock_mux *m);
