@@ -82,5 +82,7 @@ struct net_backend *net_tap_new(const char *name, bool may_make, struct err *e);
 
 /* dev/net_user.c: a network of its own behind this process's sockets, no
    rights needed. `forwards`: what follows "user:" in a host_dev_name, such as
-   "tcp=8080:80,udp=53:53", or "". NULL: why in *e. */
+   "tcp=8080:80,udp=53:53", or "". NULL: why in *e. check says the same without
+   making anything, as far as can be said now. */
 struct net_backend *net_user_new(const char *forwards, struct err *e);
+int net_user_check(const char *forwards, struct err *e);

@@ -6,8 +6,11 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/macros.h"
+#include "dev/net_backend.h"
 
 #define USAGE                                                             \
     "write tcp=[ADDRESS:]HOSTPORT:GUESTPORT or udp=..., several of them " \
@@ -134,5 +137,49 @@ int net_forwards_parse(const char *text, struct net_forwards *out,
         more = memchr(rest.at, ',', rest.len);
         rc = add(out, cut(&rest, ','), e);
     }
+    return rc;
+}
+
+/* ---- their ports ---- */
+
+int net_forward_refused(const struct net_forward *f, int code, struct err *e)
+{
+    char host[INET_ADDRSTRLEN] = "";
+
+    inet_ntop(AF_INET, &f->host, host, sizeof(host));
+    return err_set(
+        e, -code, "cannot forward port %u of %s (%s) to the guest: %s%s",
+        f->host_port, host, f->is_udp ? "udp" : "tcp", strerror(code),
+        code == EADDRINUSE ? "; give another port" : "");
+}
+
+static int probe(const struct net_forward *f, struct err *e)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_port = htons(f->host_port),
+                             .sin_addr = f->host};
+    int fd = socket(AF_INET,
+                    (f->is_udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
+    int on = 1, code = 0;
+
+    if (fd < 0)
+        return net_forward_refused(f, errno, e);
+    if (!f->is_udp) /* what was connected to it does not count */
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0)
+        code = errno;
+    close(fd);
+    return code ? net_forward_refused(f, code, e) : 0;
+}
+
+int net_user_check(const char *forwards, struct err *e)
+{
+    struct net_forwards f;
+    int rc = net_forwards_parse(forwards, &f, e);
+
+    for (unsigned n = 0; n < f.count && rc == 0; n++)
+        rc = probe(&f.list[n], e);
+    if (rc < 0)
+        err_prefix(e, "user:%.128s", forwards);
     return rc;
 }

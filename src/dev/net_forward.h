@@ -29,3 +29,7 @@ struct net_forwards {
    and what to write. */
 int net_forwards_parse(const char *text, struct net_forwards *out,
                        struct err *e);
+
+/* What stands in the way of this one: the host's port is taken, or may not be.
+   Returns -code. */
+int net_forward_refused(const struct net_forward *f, int code, struct err *e);

@@ -236,16 +236,11 @@ static struct in6_addr ip6(uint8_t last)
 static int add_forward(struct net_user *u, const struct net_forward *f,
                        struct err *e)
 {
-    char host[INET_ADDRSTRLEN] = "";
-
     errno = EADDRINUSE;
     if (u->lib.add_hostfwd(u->slirp, f->is_udp, f->host, f->host_port, ip4(15),
                            f->guest_port) == 0)
         return 0;
-    inet_ntop(AF_INET, &f->host, host, sizeof(host));
-    return err_set(
-        e, -errno, "cannot forward port %u of %s (%s) to the guest: %s",
-        f->host_port, host, f->is_udp ? "udp" : "tcp", strerror(errno));
+    return net_forward_refused(f, errno, e);
 }
 
 static void close_stack(struct net_user *u)

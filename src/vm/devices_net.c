@@ -54,22 +54,23 @@ static const char *user_forwards(const char *host_dev_name)
 static struct net_backend *open_backend(const struct net_config *c,
                                         struct err *e)
 {
-    if (!user_forwards(c->host_dev_name))
-        return net_tap_new(c->host_dev_name, !c->tap_must_exist, e);
-    err_set(e, -ENOTSUP,
-            "squib does not have the network without root yet: give the name "
-            "of a TAP");
-    return NULL;
+    const char *forwards = user_forwards(c->host_dev_name);
+
+    return forwards ? net_user_new(forwards, e)
+                    : net_tap_new(c->host_dev_name, !c->tap_must_exist, e);
 }
 
-/* Opens what can be opened before the start. */
+/* Opens what can be opened before the start; a network without root, which
+   takes memory, is only looked at. */
 static int open_early(struct net_config *c, struct err *e)
 {
+    const char *forwards = user_forwards(c->host_dev_name);
+
     c->opened = heap_zalloc(sizeof(*c->opened));
     if (!c->opened)
         return err_set(e, -ENOMEM, "out of memory");
-    if (user_forwards(c->host_dev_name))
-        return 0;
+    if (forwards)
+        return net_user_check(forwards, e);
     c->opened->backend = open_backend(c, e);
     return c->opened->backend ? 0 : -EIO;
 }
