@@ -19,6 +19,16 @@ uint64_t host_thread_cpu_ns(void);
 uint64_t host_process_cpu_ns(void);
 uint64_t host_page_bytes(void);
 
+/* How long a thread has run, and how long it was ready and did not because
+   others did. open: of the calling thread; -1: this host does not say. read:
+   from any thread; leaves *times alone if it cannot. */
+struct host_thread_times {
+    uint64_t ran_ns, waited_ns;
+};
+int host_thread_open(void);
+void host_thread_read(int fd, struct host_thread_times *times);
+void host_thread_close(int fd); /* takes -1 */
+
 /* Cannot fail on a host that has booted; aborts otherwise. */
 void host_random(void *buf, size_t bytes);
 

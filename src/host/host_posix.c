@@ -4,17 +4,17 @@
 #include "host/host.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
-#ifdef __APPLE__
-#include <stdlib.h>
-#else
+#ifndef __APPLE__
 #include <sys/random.h>
 #endif
 
@@ -55,6 +55,40 @@ uint64_t host_process_cpu_ns(void)
 uint64_t host_page_bytes(void)
 {
     return (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+#ifdef __linux__
+int host_thread_open(void)
+{
+    return open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+}
+#else
+int host_thread_open(void)
+{
+    return -1;
+}
+#endif
+
+void host_thread_read(int fd, struct host_thread_times *times)
+{
+    char text[80], *end;
+    ssize_t len = pread(fd, text, sizeof(text) - 1, 0);
+    uint64_t ran;
+
+    if (len <= 0)
+        return;
+    text[len] = 0;
+    ran = strtoull(text, &end, 10);
+    if (*end != ' ')
+        return;
+    times->ran_ns = ran;
+    times->waited_ns = strtoull(end, NULL, 10);
+}
+
+void host_thread_close(int fd)
+{
+    if (fd >= 0)
+        close(fd);
 }
 
 void host_random(void *buf, size_t bytes)

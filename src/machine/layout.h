@@ -67,6 +67,8 @@ struct gmem;
 #define VMGENID_SIZE    0x10ull
 #define VMCLOCK_BASE    0x801FE000ull
 #define VMCLOCK_SIZE    0x1000ull
+#define PVTIME_END      0x801FFFC0ull /* below vmgenid, see pvtime_addr */
+#define PVTIME_STRIDE   0x40ull
 
 /* The kernel: DRAM_BASE + KERNEL_LOAD_OFFSET + its own text_offset. */
 #define KERNEL_LOAD_OFFSET 0x00200000ull
@@ -118,6 +120,10 @@ static_assert(VIRTIO_MMIO_BASE + VIRTIO_MMIO_SIZE <= BOOT_TIMER_BASE &&
               "Firecracker's small devices overlap virtio-MMIO or DRAM");
 static_assert(VIRTIO_MMIO_SPI + VIRTIO_MMIO_SLOTS == NUM_BOARD_SPIS,
               "the virtio slots have the last SPIs");
+static_assert(PVTIME_END <= VMGENID_BASE &&
+                  PVTIME_END - MAX_SUPPORTED_VCPUS * PVTIME_STRIDE >=
+                      VMCLOCK_BASE + VMCLOCK_SIZE,
+              "stolen times lie between the VM clock and the generation ID");
 static_assert(SYSTEM_MEM_SIZE == KERNEL_LOAD_OFFSET,
               "the kernel follows the system metadata");
 
@@ -172,6 +178,13 @@ int layout_report(const struct layout_overlap *overlap, struct err *e);
 static inline uint64_t mpidr_of(unsigned index)
 {
     return (uint64_t)(index / 16) << 8 | index % 16;
+}
+
+/* Stolen time of a vCPU: those of all lie together at the end of what the other
+   two have left. */
+static inline uint64_t pvtime_addr(unsigned vcpus, unsigned index)
+{
+    return PVTIME_END - (vcpus - index) * PVTIME_STRIDE;
 }
 
 static inline uint64_t virtio_mmio_addr(unsigned slot)

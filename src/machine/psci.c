@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* PSCI, SMCCC and TRNG: one table of functions, and what each does. */
+/* PSCI, SMCCC, TRNG and stolen time: one table of functions, and what each
+ * does. */
 
 #include "machine/psci.h"
 
@@ -21,6 +22,7 @@ static const uint32_t trng_uuid[4] = {0x73d1c1a6, 0x4c1b86f3, 0x9b40d78e,
 
 struct call {
     const struct psci_host *host;
+    unsigned caller;
     uint64_t *regs;
     bool is_64;
 };
@@ -175,6 +177,28 @@ static enum psci_action trng_rnd(const struct call *c)
     return answer(c, PSCI_SUCCESS);
 }
 
+/* DEN 0057, 3.1: functions of the hypervisor, in their 64-bit forms only. */
+#define PV_TIME_FEATURES 0x85000020u
+#define PV_TIME_ST       0x85000021u
+
+static enum psci_action pv_time_features(const struct call *c)
+{
+    uint64_t id = arg(c, 1);
+    bool known = id == (PV_TIME_FEATURES | SMC64) || id == (PV_TIME_ST | SMC64);
+
+    return answer(c, known && c->host->stolen_time ? PSCI_SUCCESS
+                                                   : PSCI_NOT_SUPPORTED);
+}
+
+static enum psci_action pv_time_st(const struct call *c)
+{
+    const struct psci_host *host = c->host;
+    uint64_t at =
+        host->stolen_time ? host->stolen_time(host->ctx, c->caller) : 0;
+
+    return answer(c, at ? (int64_t)at : PSCI_NOT_SUPPORTED);
+}
+
 /* Every function: its identifier with SMC64 clear, and whether the 64-bit form
    exists as well. */
 static const struct function {
@@ -201,6 +225,8 @@ static const struct function {
     {0x84000051, true, false, trng_features},
     {0x84000052, true, false, trng_get_uuid},
     {0x84000053, true, true, trng_rnd},
+    {PV_TIME_FEATURES, false, true, pv_time_features},
+    {PV_TIME_ST, false, true, pv_time_st},
 };
 
 static const struct function *find(uint32_t id)
@@ -230,6 +256,8 @@ static enum psci_action arch_features(const struct call *c)
     uint32_t id = (uint32_t)arg(c, 1);
     const struct function *f = find(id);
 
+    if (f && f->call == pv_time_features && c->host->stolen_time)
+        return answer(c, PSCI_SUCCESS);
     if (!f || id >> 24 != 0x80)
         return answer(c, PSCI_NOT_SUPPORTED);
     return answer(c, f->call == no_workaround ? WORKAROUND_NOT_NEEDED : 0);
@@ -243,10 +271,12 @@ static enum psci_action trng_features(const struct call *c)
     return answer(c, is_trng && find(id) ? PSCI_SUCCESS : PSCI_NOT_SUPPORTED);
 }
 
-enum psci_action psci_call(const struct psci_host *host, uint64_t regs[8])
+enum psci_action psci_call(const struct psci_host *host, unsigned caller,
+                           uint64_t regs[8])
 {
     uint32_t id = (uint32_t)regs[0];
-    struct call c = {.host = host, .regs = regs, .is_64 = id & SMC64};
+    struct call c = {
+        .host = host, .caller = caller, .regs = regs, .is_64 = id & SMC64};
     const struct function *f = find(id);
 
     return f ? f->call(&c) : answer(&c, PSCI_NOT_SUPPORTED);

@@ -3,8 +3,9 @@
 
 /*
  * What a guest can ask of its firmware: PSCI 1.1 (Arm DEN 0022), SMCCC 1.1
- * (DEN 0028) and TRNG 1.0 (DEN 0098), by HVC or SMC alike. The one in charge of
- * the vCPUs lends three functions; everything else is answered here.
+ * (DEN 0028), TRNG 1.0 (DEN 0098) and stolen time (DEN 0057), by HVC or SMC
+ * alike. The one in charge of the vCPUs lends four functions; everything else
+ * is answered here.
  */
 
 #include <stdbool.h>
@@ -32,6 +33,8 @@ struct psci_host {
     enum psci_status (*power_on)(void *ctx, unsigned index, uint64_t entry,
                                  uint64_t context_id);
     bool (*is_ram)(void *ctx, uint64_t gpa);
+    /* Where the stolen time of a vCPU is; 0: nowhere. NULL: there is none. */
+    uint64_t (*stolen_time)(void *ctx, unsigned index);
     void *ctx;
 };
 
@@ -44,5 +47,7 @@ enum psci_action {
     PSCI_SYSTEM_RESET
 };
 
-/* regs: x0 to x7 on the way in, x0 to x3 on the way out. */
-enum psci_action psci_call(const struct psci_host *host, uint64_t regs[8]);
+/* `caller` is the vCPU. regs: x0 to x7 on the way in, x0 to x3 on the way out.
+ */
+enum psci_action psci_call(const struct psci_host *host, unsigned caller,
+                           uint64_t regs[8]);

@@ -161,6 +161,11 @@ struct attached *attached_new(const struct vm_devices *cfg, struct gmem *ram,
     return a;
 }
 
+struct worker *attached_worker(const struct attached *a)
+{
+    return a->worker;
+}
+
 uint32_t attached_slots(const struct attached *a)
 {
     return (uint32_t)((1ull << a->num_slots) - 1);

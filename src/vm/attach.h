@@ -21,6 +21,9 @@ struct attached;
 struct attached *attached_new(const struct vm_devices *cfg, struct gmem *ram,
                               struct err *e);
 
+/* The thread they work on. Borrowed. */
+struct worker *attached_worker(const struct attached *a);
+
 /* Bit n: there is a device in slot n. */
 uint32_t attached_slots(const struct attached *a);
 

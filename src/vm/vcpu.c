@@ -119,6 +119,13 @@ static bool psci_is_ram(void *ctx, uint64_t gpa)
     return gmem_at(all->cfg.ram, gpa, 4) != NULL;
 }
 
+static uint64_t psci_stolen_time(void *ctx, unsigned index)
+{
+    struct vcpus *all = ctx;
+
+    return pvtime_ask(all->cfg.pvtime, index);
+}
+
 static bool must_leave_locked(const struct vcpus *all)
 {
     return all->phase == PHASE_STOPPING || all->end != VM_RUNNING;
@@ -172,7 +179,7 @@ static void answer_mmio(struct vcpu *v, struct vcpu_exit *exit)
 /* False: this vCPU does not simply go on. */
 static bool answer_smccc(struct vcpu *v, struct vcpu_exit *exit)
 {
-    enum psci_action action = psci_call(&v->all->psci, exit->smccc);
+    enum psci_action action = psci_call(&v->all->psci, v->index, exit->smccc);
 
     exit->wfi_first = action == PSCI_RETURN_WFI;
     switch (action) {
@@ -303,11 +310,13 @@ static struct vcpus *vcpus_alloc(const struct vcpus_config *cfg)
     if (!all)
         return NULL;
     all->cfg = *cfg;
-    all->psci = (struct psci_host){.vcpus = cfg->count,
-                                   .state = psci_state,
-                                   .power_on = psci_power_on,
-                                   .is_ram = psci_is_ram,
-                                   .ctx = all};
+    all->psci =
+        (struct psci_host){.vcpus = cfg->count,
+                           .state = psci_state,
+                           .power_on = psci_power_on,
+                           .is_ram = psci_is_ram,
+                           .stolen_time = cfg->pvtime ? psci_stolen_time : NULL,
+                           .ctx = all};
     pthread_mutex_init(&all->lock, NULL);
     pthread_cond_init(&all->changed, NULL);
     for (unsigned n = 0; n < cfg->count; n++) {

@@ -11,6 +11,7 @@
 
 #include "accel/accel.h"
 #include "dev/mmio.h"
+#include "vm/pvtime.h"
 #include "vm/vm.h"
 
 struct vcpus;
@@ -20,6 +21,7 @@ struct vcpus_config {
     struct accel_vm *hw;    /* borrowed */
     struct mmio_bus *bus;   /* borrowed */
     const struct gmem *ram; /* borrowed */
+    struct pvtime *pvtime;  /* borrowed; NULL: no stolen time */
     unsigned count;
     uint64_t entry; /* vCPU 0's PC */
     uint64_t x0;    /* vCPU 0's x0: the device tree */

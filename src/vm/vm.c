@@ -15,7 +15,9 @@
 #include "machine/initrd.h"
 #include "machine/kernel.h"
 #include "machine/layout.h"
+#include "machine/vmgen.h"
 #include "vm/attach.h"
+#include "vm/pvtime.h"
 #include "vm/vcpu.h"
 
 struct vm {
@@ -25,6 +27,7 @@ struct vm {
     struct mmio_bus *bus;      /* owned */
     struct attached *attached; /* owned; the virtio devices on the bus */
     struct vcpus *vcpus;       /* owned; NULL until started */
+    struct pvtime *pvtime;     /* owned */
     struct kernel_info kernel;
     struct initrd_info initrd;
     char cmdline[CMDLINE_MAX];
@@ -128,6 +131,8 @@ static int describe(struct vm *vm, const struct vm_config *cfg, struct err *e)
         .has_pl011 = vm->consoles & CONSOLE_TTYAMA,
         .has_uart16550 = vm->consoles & CONSOLE_TTYS,
         .virtio_slots = attached_slots(vm->attached),
+        .has_vmgenid = true,
+        .has_vmclock = true,
     };
     void *at;
     int bytes;
@@ -188,6 +193,18 @@ static int attach(struct vm *vm, const struct vm_config *cfg, struct err *e)
     return vm->attached ? 0 : -EIO;
 }
 
+/* What the guest finds in the first 2 MiB of its memory. */
+static int make_metadata(struct vm *vm, struct err *e)
+{
+    if (!vmgen_init(&vm->ram))
+        return err_set(e, -E2BIG,
+                       "the guest's memory is too small for its metadata: it "
+                       "begins with 2 MiB of that");
+    vm->pvtime =
+        pvtime_new(&vm->ram, vm->vcpu_count, attached_worker(vm->attached), e);
+    return vm->pvtime ? 0 : -ENOMEM;
+}
+
 /* What the operator gave, and where the root file system is. */
 static int compose(struct vm *vm, const struct vm_config *cfg, struct err *e)
 {
@@ -221,7 +238,8 @@ struct vm *vm_new(const struct vm_config *cfg, struct console *console,
     vm->ctx = ctx;
     if (compose(vm, cfg, e) < 0 || find_accel(vm, cfg, e) < 0 ||
         load_images(vm, cfg, e) < 0 || attach(vm, cfg, e) < 0 ||
-        describe(vm, cfg, e) < 0 || make_machine(vm, cfg, console, e) < 0)
+        make_metadata(vm, e) < 0 || describe(vm, cfg, e) < 0 ||
+        make_machine(vm, cfg, console, e) < 0)
         goto fail;
     return vm;
 
@@ -239,6 +257,7 @@ void vm_free(struct vm *vm)
         attached_resume(vm->attached); /* what was under way may end */
     mmio_bus_free(vm->bus);
     attached_free(vm->attached);
+    pvtime_free(vm->pvtime);
     if (vm->hw)
         vm->accel->vm_free(vm->hw);
     gmem_release(&vm->ram);
@@ -251,6 +270,7 @@ int vm_start(struct vm *vm, struct err *e)
                                .hw = vm->hw,
                                .bus = vm->bus,
                                .ram = &vm->ram,
+                               .pvtime = vm->pvtime,
                                .count = vm->vcpu_count,
                                .entry = vm->kernel.entry,
                                .x0 = vm->fdt,
@@ -281,6 +301,7 @@ void vm_pause(struct vm *vm)
     if (!vm->vcpus)
         return;
     vcpus_pause(vm->vcpus);
+    pvtime_pause(vm->pvtime);
     attached_pause(vm->attached);
     vm->paused = true;
 }
@@ -291,7 +312,13 @@ void vm_resume(struct vm *vm)
         return;
     vm->paused = false;
     attached_resume(vm->attached);
+    pvtime_resume(vm->pvtime);
     vcpus_resume(vm->vcpus);
+}
+
+void vm_new_generation(struct vm *vm)
+{
+    vmgen_changed(&vm->ram, raise_spi, vm);
 }
 
 enum vm_end vm_end(const struct vm *vm)

@@ -47,6 +47,10 @@ void vm_stop(struct vm *vm);
 void vm_pause(struct vm *vm);
 void vm_resume(struct vm *vm);
 
+/* The guest is told that it is another one from now on: after a restore, while
+   it is paused. */
+void vm_new_generation(struct vm *vm);
+
 /* The virtio devices, for changes while it runs (vm/attach.h). Borrowed. */
 struct attached *vm_attached(const struct vm *vm);
 

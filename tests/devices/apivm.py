@@ -11,6 +11,9 @@ import time
 
 PATIENCE_S = 60
 
+# squib's own words between the guest's.
+LOG_LINE = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+ \[")
+
 # What a guest does that takes commands: each line is run, and its end is said.
 COMMANDS = """
 stty -echo
@@ -94,15 +97,23 @@ class ApiVm:
         self.process.stdin.write((command + "\n").encode())
         self.process.stdin.flush()
 
-    def run(self, command, code=0):
-        """Runs one line in a guest that takes COMMANDS: what it printed."""
-        self.send(command)
+    def expect_end(self, code=0):
+        """Waits for what was sent to end: what it printed."""
         end = re.compile(r"squib-end (\d+)\n")
         self.wait_for(lambda: end.search(self.text(), self.seen))
         match = end.search(self.text(), self.seen)
-        said = self.text()[self.seen : match.start()]
+        said = "".join(
+            line
+            for line in self.text()[self.seen : match.start()].splitlines(True)
+            if not LOG_LINE.match(line)
+        )
         assert code is None or int(match[1]) == code, said
         return said
+
+    def run(self, command, code=0):
+        """Runs one line in a guest that takes COMMANDS: what it printed."""
+        self.send(command)
+        return self.expect_end(code)
 
     def resident_mib(self):
         with open(f"/proc/{self.process.pid}/status", encoding="ascii") as f:

@@ -39,8 +39,17 @@ static bool is_ram(void *ctx, uint64_t gpa)
     return gpa >= 0x80000000u && gpa < 0x90000000u;
 }
 
-static const struct psci_host host = {
-    .vcpus = 32, .state = state_of, .power_on = power_on, .is_ram = is_ram};
+static uint64_t stolen_time(void *ctx, unsigned index)
+{
+    (void)ctx;
+    return index == 3 ? 0x801fff00 : 0;
+}
+
+static const struct psci_host host = {.vcpus = 32,
+                                      .state = state_of,
+                                      .power_on = power_on,
+                                      .is_ram = is_ram,
+                                      .stolen_time = stolen_time};
 
 static int reset_world(void **state)
 {
@@ -54,7 +63,7 @@ static int64_t call(uint64_t id, uint64_t a, uint64_t b, uint64_t c)
 {
     uint64_t regs[8] = {id, a, b, c};
 
-    assert_int_equal(psci_call(&host, regs), PSCI_RETURN);
+    assert_int_equal(psci_call(&host, 3, regs), PSCI_RETURN);
     return (int64_t)regs[0];
 }
 
@@ -112,11 +121,11 @@ static void the_machine_stops_or_resets(void **state)
              suspend[8] = {0xc4000001};
 
     (void)state;
-    assert_int_equal(psci_call(&host, off), PSCI_SYSTEM_OFF);
-    assert_int_equal(psci_call(&host, reset), PSCI_SYSTEM_RESET);
-    assert_int_equal(psci_call(&host, reset2), PSCI_SYSTEM_RESET);
-    assert_int_equal(psci_call(&host, cpu_off), PSCI_POWER_DOWN);
-    assert_int_equal(psci_call(&host, suspend), PSCI_RETURN_WFI);
+    assert_int_equal(psci_call(&host, 3, off), PSCI_SYSTEM_OFF);
+    assert_int_equal(psci_call(&host, 3, reset), PSCI_SYSTEM_RESET);
+    assert_int_equal(psci_call(&host, 3, reset2), PSCI_SYSTEM_RESET);
+    assert_int_equal(psci_call(&host, 3, cpu_off), PSCI_POWER_DOWN);
+    assert_int_equal(psci_call(&host, 3, suspend), PSCI_RETURN_WFI);
     assert_int_equal(call(0xc4000012, 1, 0, 0), PSCI_INVALID_PARAMETERS);
 }
 
@@ -149,7 +158,7 @@ static void random_bits_are_no_more_than_asked_for(void **state)
     for (uint64_t bits = 1; bits <= 192; bits++) {
         uint64_t regs[8] = {0xc4000053, bits};
 
-        assert_int_equal(psci_call(&host, regs), PSCI_RETURN);
+        assert_int_equal(psci_call(&host, 3, regs), PSCI_RETURN);
         assert_int_equal(regs[0], 0);
         if (bits < 64)
             assert_int_equal(regs[3] >> bits, 0);
@@ -159,6 +168,28 @@ static void random_bits_are_no_more_than_asked_for(void **state)
     assert_int_equal(call(0xc4000053, 193, 0, 0), PSCI_INVALID_PARAMETERS);
     assert_int_equal(call(0x84000053, 97, 0, 0), PSCI_INVALID_PARAMETERS);
     assert_int_equal(call(0x84000053, 0, 0, 0), PSCI_INVALID_PARAMETERS);
+}
+
+static void stolen_time_is_announced_and_found(void **state)
+{
+    uint64_t none[8] = {0xc5000021}, features[8] = {0x80000001, 0xc5000020};
+    const struct psci_host poor = {.vcpus = 1, .is_ram = is_ram};
+
+    (void)state;
+    assert_int_equal(call(0x80000001, 0xc5000020, 0, 0), 0);
+    assert_int_equal(call(0xc5000020, 0xc5000020, 0, 0), 0);
+    assert_int_equal(call(0xc5000020, 0xc5000021, 0, 0), 0);
+    assert_int_equal(call(0xc5000020, 0xc5000022, 0, 0), PSCI_NOT_SUPPORTED);
+    assert_int_equal(call(0xc5000020, 0x85000021, 0, 0), PSCI_NOT_SUPPORTED);
+    assert_int_equal(call(0x85000020, 0xc5000021, 0, 0), PSCI_NOT_SUPPORTED);
+    assert_int_equal(call(0xc5000021, 0, 0, 0), 0x801fff00);
+    psci_call(&host, 4, none);
+    assert_int_equal((int64_t)none[0], PSCI_NOT_SUPPORTED);
+    none[0] = 0xc5000021;
+    psci_call(&poor, 3, none);
+    assert_int_equal((int64_t)none[0], PSCI_NOT_SUPPORTED);
+    psci_call(&poor, 3, features);
+    assert_int_equal((int64_t)features[0], PSCI_NOT_SUPPORTED);
 }
 
 int main(void)
@@ -176,6 +207,7 @@ int main(void)
         cmocka_unit_test(features_tell_what_there_is),
         cmocka_unit_test(what_does_not_exist_is_not_supported),
         cmocka_unit_test(random_bits_are_no_more_than_asked_for),
+        cmocka_unit_test_setup(stolen_time_is_announced_and_found, reset_world),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
