@@ -185,7 +185,7 @@ def test_large_transfers_with_a_slow_reader_in_the_guest(guest):
 
 
 def test_large_transfers_with_a_slow_reader_on_the_host(guest):
-    vm, path = guest(f"sleep 1; vsock pour 53 {8 * MIB}")
+    vm, path = guest(f"sleep 1; vsock pour 53 {8 * MIB}; vsock echo 52")
     s = accept(listen(path, 53))
     data = bytearray()
     while True:
@@ -195,7 +195,7 @@ def test_large_transfers_with_a_slow_reader_on_the_host(guest):
         data += got
         time.sleep(0.002)
     assert is_what(data, shown(vm, "sent"))
-    vm.end_well()
+    vm.kill()
 
 
 def test_halves_end_one_by_one(guest):
