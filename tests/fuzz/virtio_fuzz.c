@@ -14,6 +14,7 @@
 #include "dev/entropy.h"
 #include "dev/virtio_mmio.h"
 #include "fuzz.h"
+#include "input.h"
 
 #define RAM_AT    0x80000000ull
 #define RAM_BYTES 0x20000ull
@@ -26,11 +27,6 @@ enum { FILE_BYTES = 64 * 512 + 100, QUEUE_SIZE = 8, MAX_STEPS = 400 };
 /* Where a polite driver has its rings. */
 enum { DESC = 0, AVAIL = 0x1000, USED = 0x2000, DATA = 0x3000 };
 
-struct input {
-    const uint8_t *data;
-    size_t left;
-};
-
 struct machine {
     struct gmem ram;
     struct mmio_bus *bus;
@@ -38,15 +34,6 @@ struct machine {
     unsigned device; /* the one that is spoken to */
     unsigned queue;  /* and its queue that is notified */
 };
-
-static uint64_t take(struct input *in, unsigned bytes)
-{
-    uint64_t value = 0;
-
-    for (unsigned n = 0; n < bytes && in->left; n++, in->left--)
-        value |= (uint64_t)*in->data++ << 8 * n;
-    return value;
-}
 
 static void write_reg(struct machine *m, unsigned reg, uint32_t value)
 {
