@@ -231,24 +231,15 @@ int patch_net(struct api *api, struct api_call *call, struct err *e)
 
 int patch_pmem(struct api *api, struct api_call *call, struct err *e)
 {
-    (void)api;
-    (void)call;
-    return no_device("Pmem config error: Unable to update the pmem device", "",
-                     e);
-}
+    const struct pmem_update *given = call->given;
+    const struct attached *devices = api_attached(api);
 
-int get_memory_hotplug(struct api *api, struct api_call *call, struct err *e)
-{
-    (void)api;
-    (void)call;
-    return no_device("Internal VMM error", "", e);
-}
-
-int patch_memory_hotplug(struct api *api, struct api_call *call, struct err *e)
-{
-    (void)api;
-    (void)call;
-    return no_device("Memory hotplug update error", "", e);
+    if (!devices ||
+        attached_patch_pmem(devices, given->id, &given->limit, NULL) < 0)
+        return no_device("Pmem config error: Unable to update the pmem device",
+                         "", e);
+    return devices_patch_pmem(&api->opt.cfg->devices, given->id, &given->limit,
+                              e);
 }
 
 /* Never reached: without PCI the state's check has refused. */

@@ -100,7 +100,7 @@ const struct route routes[] = {
      NULL, NULL, NULL, patch_hinting_stop},
     {HTTP_PATCH, "balloon", NULL, DEVICE, &balloon_update_schema, NULL,
      NULL, NULL, patch_balloon},
-    {HTTP_PATCH, "hotplug", "memory", ROUTE_AFTER,
+    {HTTP_PATCH, "hotplug", "memory", DEVICE,
      &memory_hotplug_update_schema, PATCHES(hotplug_memory), NULL,
      patch_memory_hotplug},
     {HTTP_PATCH, "vm", NULL, ROUTE_AFTER | ROUTE_UNLOCKED, &vm_update_schema,

@@ -13,7 +13,12 @@
 #include "base/err.h"
 #include "dev/worker.h"
 
-enum aio_op { AIO_READ, AIO_WRITE, AIO_FLUSH };
+enum aio_op {
+    AIO_READ,
+    AIO_WRITE,
+    AIO_FLUSH,
+    AIO_CALL /* anything that blocks; engines of threads only */
+};
 
 /* The owner keeps it and what it points to until it is done. */
 struct aio_job {
@@ -22,6 +27,8 @@ struct aio_job {
     struct iovec *iov;
     unsigned num_iov;
     uint64_t offset;
+    int64_t (*call)(void *ctx); /* of AIO_CALL; what it returns is the result */
+    void *ctx;                  /* borrowed */
     int64_t result;       /* bytes, perhaps too few, or a negative errno */
     struct aio_job *next; /* the engine's */
 };

@@ -35,6 +35,10 @@ static struct pool *to_pool(struct aio *aio)
 
 static void run_job(struct aio_job *job)
 {
+    if (job->op == AIO_CALL) {
+        job->result = job->call(job->ctx);
+        return;
+    }
     do {
         errno = 0;
         if (job->op == AIO_READ)
@@ -183,12 +187,13 @@ static const struct aio_engine pool_engine = {
 /* One thread will do if the host gives no more. */
 static int start_threads(struct pool *p)
 {
+    unsigned want = MIN(p->base.depth, (unsigned)POOL_THREADS);
     sigset_t all, old;
     int rc = 0;
 
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    while (p->num_threads < POOL_THREADS && rc == 0) {
+    while (p->num_threads < want && rc == 0) {
         rc = pthread_create(&p->threads[p->num_threads], NULL, pool_main, p);
         p->num_threads += rc == 0;
     }

@@ -29,6 +29,7 @@ static void uring_submit(struct aio *aio, struct aio_job *job)
     struct io_uring_sqe *sqe = io_uring_get_sqe(&to_uring(aio)->ring);
 
     check(sqe);
+    check(job->op != AIO_CALL);
     if (job->op == AIO_READ)
         io_uring_prep_readv(sqe, job->fd, job->iov, job->num_iov, job->offset);
     else if (job->op == AIO_WRITE)

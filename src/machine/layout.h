@@ -59,6 +59,12 @@ struct gmem;
 #define DRAM_MAX_SIZE 0x00FF80000000ull /* 1022 GiB, as Firecracker */
 #define DRAM_MAX_END  (DRAM_BASE + DRAM_MAX_SIZE)
 
+/* Behind it all, 512 GiB: files as memory, and memory that comes and goes, each
+   where the one before it ends. DRAM of more than 510 GiB takes its part. The
+   end is that of the CPU's physical addresses (40 bits). */
+#define FAR_MEM_BASE 0x8000000000ull
+#define FAR_MEM_SIZE 0x8000000000ull
+
 /* The first 2 MiB of DRAM belong to paravirtual devices: RAM, but not in the
    device tree's memory node. Carved from its top, in this order. */
 #define SYSTEM_MEM_BASE DRAM_BASE
@@ -124,6 +130,9 @@ static_assert(PVTIME_END <= VMGENID_BASE &&
                   PVTIME_END - MAX_SUPPORTED_VCPUS * PVTIME_STRIDE >=
                       VMCLOCK_BASE + VMCLOCK_SIZE,
               "stolen times lie between the VM clock and the generation ID");
+static_assert(FAR_MEM_BASE + FAR_MEM_SIZE == 1ull << 40 &&
+                  DRAM_MAX_END <= FAR_MEM_BASE + FAR_MEM_SIZE,
+              "the CPU has 40 bits of physical address");
 static_assert(SYSTEM_MEM_SIZE == KERNEL_LOAD_OFFSET,
               "the kernel follows the system metadata");
 

@@ -29,6 +29,9 @@ enum { DEFAULT_CID = 3 };
 static const char default_console[] = "console=ttyAMA0";
 static const char default_args[] = "reboot=k panic=1";
 
+/* Use what is plugged, and so that it can be unplugged again. */
+static const char online_memory[] = "memhp_default_state=online_movable";
+
 static const char usage[] =
     "usage: squib run --kernel FILE [options]\n"
     "\n"
@@ -52,6 +55,12 @@ static const char usage[] =
     "needs\n"
     "                       no rights, with ports of this host forwarded, such\n"
     "                       as user:tcp=8080:80,udp=53:53\n"
+    "      --pmem FILE[:OPTIONS]\n"
+    "                       a file as persistent memory, /dev/pmem0 and so on;\n"
+    "                       may come again. Options: ro, root\n"
+    "      --hotplug-mem SIZE[,now=SIZE]\n"
+    "                       memory besides --mem, of which the guest takes as\n"
+    "                       much as `now` says; without it, all\n"
     "      --vsock PATH[,cid=N]\n"
     "                       a socket device: programs of the host reach those of\n"
     "                       the guest at PATH, the guest's get to PATH_PORT.\n"
@@ -94,6 +103,8 @@ enum option_id {
     OPT_STATS,
     OPT_LEVEL,
     OPT_RNG,
+    OPT_PMEM,
+    OPT_HOTPLUG_MEM,
     OPT_BALLOON,
     OPT_VSOCK,
 };
@@ -107,6 +118,8 @@ static const struct option long_options[] = {
     {"append", required_argument, NULL, OPT_APPEND},
     {"disk", required_argument, NULL, OPT_DISK},
     {"net", required_argument, NULL, OPT_NET},
+    {"pmem", required_argument, NULL, OPT_PMEM},
+    {"hotplug-mem", required_argument, NULL, OPT_HOTPLUG_MEM},
     {"rng", no_argument, NULL, OPT_RNG},
     {"balloon", required_argument, NULL, OPT_BALLOON},
     {"vsock", required_argument, NULL, OPT_VSOCK},
@@ -193,96 +206,6 @@ static int set_level(struct run_options *run, const char *text, struct err *e)
                    "--level: '%.64s' is no log level: try off, error, warn, "
                    "info or debug",
                    text);
-}
-
-static int set_disk_option(struct drive_config *drive, const char *word,
-                           size_t len, struct err *e)
-{
-    const struct {
-        const char *name;
-        bool *flag;
-    } flags[] = {{"ro", &drive->is_read_only},
-                 {"root", &drive->is_root},
-                 {"discard", &drive->discard}};
-
-    for (size_t n = 0; n < ARRAY_LEN(flags); n++)
-        if (strlen(flags[n].name) == len &&
-            strncmp(word, flags[n].name, len) == 0) {
-            *flags[n].flag = true;
-            return 0;
-        }
-    if (len == 6 && strncmp(word, "unsafe", len) == 0)
-        drive->cache_type = CACHE_UNSAFE; /* do not wait for the host's disk */
-    else if (len == 5 && strncmp(word, "async", len) == 0)
-        drive->io_engine = IO_ENGINE_ASYNC;
-    else
-        return err_set(e, -EINVAL,
-                       "--disk: '%.*s' is no option of a disk: try ro, root, "
-                       "unsafe, async or discard",
-                       (int)MIN(len, 64u), word);
-    return 0;
-}
-
-/* A name with a colon in its last part is written with one more at its end. */
-static int parse_disk(struct drive_config *drive, const char *text,
-                      struct err *e)
-{
-    const char *word = strrchr(text, ':');
-    size_t len;
-    int rc = 0;
-
-    if (word && strchr(word, '/'))
-        word = NULL;
-    len = word ? (size_t)(word - text) : strlen(text);
-    drive->path = heap_strdup(text);
-    if (!drive->path)
-        return err_set(e, -ENOMEM, "out of memory");
-    drive->path[len] = 0;
-    while (rc == 0 && word && word[1]) {
-        word++;
-        len = strcspn(word, ",");
-        rc = set_disk_option(drive, word, len, e);
-        word = word[len] ? word + len : NULL;
-    }
-    return rc;
-}
-
-/* For people: what will open it says the same less plainly. */
-static int probe_disk(const struct drive_config *drive, struct err *e)
-{
-    struct stat st;
-
-    if (access(drive->path, drive->is_read_only ? R_OK : R_OK | W_OK) < 0 ||
-        stat(drive->path, &st) < 0)
-        return err_set(e, -errno, "--disk: %.256s: %s", drive->path,
-                       strerror(errno));
-    if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
-        return err_set(e, -EINVAL,
-                       "--disk: %.256s: neither a file nor a block device",
-                       drive->path);
-    return 0;
-}
-
-/* The disks have what a person expects: flushes are obeyed. */
-static int add_disk(struct run_options *run, const char *text, struct err *e)
-{
-    struct drive_config drive = {.cache_type = CACHE_WRITEBACK};
-    char id[32];
-    int rc;
-
-    snprintf(id, sizeof(id), "disk%zu", run->vm.devices.num_drives);
-    drive.id = heap_strdup(id);
-    rc = drive.id ? parse_disk(&drive, text, e)
-                  : err_set(e, -ENOMEM, "out of memory");
-    if (rc == 0)
-        rc = probe_disk(&drive, e);
-    if (rc < 0) {
-        heap_free(drive.id);
-        heap_free(drive.path);
-        return rc;
-    }
-    rc = devices_put_drive(&run->vm.devices, &drive, e);
-    return rc < 0 ? err_prefix(e, "--disk %.128s", text), rc : 0;
 }
 
 static int set_balloon(struct run_options *run, const char *text, struct err *e)
@@ -413,7 +336,11 @@ static int take(struct run_options *run, int option, struct buf *line,
     case OPT_APPEND:
         return append(line, optarg, e);
     case OPT_DISK:
-        return add_disk(run, optarg, e);
+        return run_add_disk(&run->vm.devices, optarg, e);
+    case OPT_PMEM:
+        return run_add_pmem(&run->vm.devices, optarg, e);
+    case OPT_HOTPLUG_MEM:
+        return run_set_hotplug_mem(&run->vm.devices, optarg, e);
     case OPT_NET:
         return run_add_net(&run->vm.devices, optarg, e);
     case OPT_RNG:
@@ -507,6 +434,9 @@ static int compose_args(struct run_options *run, const struct buf *appended,
 
     if (!names(more, "console="))
         buf_printf(&line, "%s ", default_console);
+    if (run->vm.devices.has_memory_hotplug &&
+        !names(more, "memhp_default_state="))
+        buf_printf(&line, "%s ", online_memory);
     buf_printf(&line, "%s%s%s", default_args, *more ? " " : "", more);
     rc = line.failed ? err_set(e, -ENOMEM, "out of memory")
                      : set_string(&run->vm.boot_args, buf_text(&line), e);
@@ -536,9 +466,9 @@ int run_parse(struct run_options *run, int argc, char **argv, struct err *e)
         rc = compose_args(run, &appended, e);
     if (rc == 0)
         rc = check_balloon(run, e);
-    if (rc == 0 && run->vm.devices.num_drives && !run->vm.initrd_path &&
+    if (rc == 0 && !run->help && !run->vm.initrd_path &&
         !names(run->vm.boot_args, "root="))
-        run->vm.devices.drives[0].is_root = true;
+        run_choose_root(&run->vm.devices);
     buf_release(&appended);
     return rc;
 }

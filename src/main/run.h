@@ -26,5 +26,15 @@ const char *run_usage(void);
 /* "512", "512M", "512MiB", "2G": in MiB; false if it is none of these. */
 bool run_parse_size(const char *text, uint64_t *mib);
 
+/* One more disk or pmem file: the value of a --disk, of a --pmem. */
+int run_add_disk(struct vm_devices *d, const char *text, struct err *e);
+int run_add_pmem(struct vm_devices *d, const char *text, struct err *e);
+
+/* Where nobody named one: the first disk is the root, else the first pmem. */
+void run_choose_root(struct vm_devices *d);
+
+/* The value of --hotplug-mem. */
+int run_set_hotplug_mem(struct vm_devices *d, const char *text, struct err *e);
+
 /* One more interface: the value of a --net. */
 int run_add_net(struct vm_devices *d, const char *text, struct err *e);

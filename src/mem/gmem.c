@@ -200,6 +200,22 @@ int gmem_add_blocks(struct gmem *mem, gpa_t base, uint64_t bytes,
     return no_memory(&r, e);
 }
 
+/* The regions are sorted: each that is in the way moves us behind it. */
+bool gmem_find_gap(const struct gmem *mem, gpa_t from, gpa_t to, uint64_t bytes,
+                   uint64_t align, gpa_t *base)
+{
+    gpa_t at = align_up(from, align);
+
+    for (unsigned n = 0; n < mem->num_regions; n++) {
+        const struct gmem_region *r = &mem->regions[n];
+
+        if (r->base < sat_add64(at, bytes) && at < r->base + r->bytes)
+            at = align_up(r->base + r->bytes, align);
+    }
+    *base = at;
+    return at <= to && bytes <= to - at;
+}
+
 /* The region that holds gpa, or NULL. */
 static const struct gmem_region *region_of(const struct gmem *mem, gpa_t gpa)
 {
@@ -474,6 +490,32 @@ static const struct gmem_region *blocks_at(const struct gmem *mem, gpa_t gpa,
     return !((offset | len) & mask) && len <= r->bytes - offset ? r : NULL;
 }
 
+int gmem_open_blocks(struct gmem *mem, struct err *e)
+{
+    for (unsigned n = 0; n < mem->num_regions; n++) {
+        const struct gmem_region *r = &mem->regions[n];
+        int rc = r->plugged ? host_allow(r->host, r->bytes) : 0;
+
+        if (rc < 0)
+            return err_set(e, rc, "cannot reserve %llu MiB to be plugged: %s",
+                           (unsigned long long)(r->bytes >> 20), strerror(-rc));
+    }
+    return 0;
+}
+
+uint64_t gmem_plugged(const struct gmem *mem, gpa_t gpa, uint64_t len)
+{
+    const struct gmem_region *r = blocks_at(mem, gpa, len);
+    uint64_t bytes = 0, block;
+
+    if (!r)
+        return 0;
+    block = 1ull << r->block_shift;
+    for (uint64_t at = gpa - r->base; len; at += block, len -= block)
+        bytes += gmem_region_has(r, at) ? block : 0;
+    return bytes;
+}
+
 static void set_blocks(const struct gmem_region *r, uint64_t offset,
                        uint64_t len, bool plugged)
 {
@@ -511,7 +553,7 @@ int gmem_plug(struct gmem *mem, gpa_t gpa, uint64_t len)
         host_discard(r->host + offset, len) < 0)
         return -ENOMEM;
     set_blocks(r, offset, len, true);
-    gmem_written(mem, gpa, len);
+    gmem_mark_dirty(mem, gpa, len); /* no code can have been made of it */
     return 0;
 }
 

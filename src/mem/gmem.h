@@ -70,6 +70,18 @@ int gmem_add_blocks(struct gmem *mem, gpa_t base, uint64_t bytes,
 int gmem_plug(struct gmem *mem, gpa_t gpa, uint64_t len);
 int gmem_unplug(struct gmem *mem, gpa_t gpa, uint64_t len);
 
+/* For accelerators that cannot keep vCPUs out of what is not plugged: they find
+   zeros there, and memory that goes with the next gmem_plug. */
+int gmem_open_blocks(struct gmem *mem, struct err *e);
+
+/* How many bytes of these blocks are plugged; 0 if they are not whole ones. */
+uint64_t gmem_plugged(const struct gmem *mem, gpa_t gpa, uint64_t len);
+
+/* The first address, a multiple of `align`, in [from, to) with `bytes` behind
+   it, up to `to`, that no region has; false: there is none. */
+bool gmem_find_gap(const struct gmem *mem, gpa_t from, gpa_t to, uint64_t bytes,
+                   uint64_t align, gpa_t *base);
+
 /* The host address of [gpa, gpa + len), or NULL unless every byte of it is
    RAM of one region. len 0: the address must still be inside or at the end.
    To read only, unless gmem_at_rw gave it, which knows what is read-only. */

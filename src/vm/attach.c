@@ -11,7 +11,9 @@
 #include "dev/balloon.h"
 #include "dev/block.h"
 #include "dev/entropy.h"
+#include "dev/mem.h"
 #include "dev/net.h"
+#include "dev/pmem.h"
 #include "dev/virtio_mmio.h"
 #include "dev/vsock.h"
 #include "machine/layout.h"
@@ -122,6 +124,39 @@ static int add_vsock(struct attached *a, const struct vsock_config *cfg,
     return add(a, vsock_new(&opt, a->worker, a->ram, e), NULL, e);
 }
 
+static int add_pmem(struct attached *a, const struct pmem_config *c,
+                    struct err *e)
+{
+    const struct pmem_setup cfg = {
+        .id = c->id,
+        .path = c->path,
+        .read_only = c->is_read_only,
+        .from = FAR_MEM_BASE,
+        .to = FAR_MEM_BASE + FAR_MEM_SIZE,
+        .limiter = limiter_config_of(&c->limit),
+    };
+    struct virtio_dev *dev = pmem_new(&cfg, a->worker, a->ram, e);
+
+    if (!dev)
+        err_prefix(e, "Cannot create pmem device");
+    return add(a, dev, c->id, e);
+}
+
+static int add_mem(struct attached *a, const struct memory_hotplug_config *c,
+                   struct err *e)
+{
+    const struct mem_setup cfg = {
+        .total = c->total_mib * MIB,
+        .slot = c->slot_mib * MIB,
+        .block = c->block_mib * MIB,
+        .requested = c->requested_mib * MIB,
+        .from = FAR_MEM_BASE,
+        .to = FAR_MEM_BASE + FAR_MEM_SIZE,
+    };
+
+    return add(a, mem_new(&cfg, a->worker, a->ram, e), NULL, e);
+}
+
 /* Firecracker's order: balloon, block with the root first, net, pmem, vsock,
    entropy, memory. */
 static int add_all(struct attached *a, const struct vm_devices *cfg,
@@ -133,6 +168,8 @@ static int add_all(struct attached *a, const struct vm_devices *cfg,
         rc = add_drive(a, &cfg->drives[n], e);
     for (size_t n = 0; n < cfg->num_nets && rc == 0; n++)
         rc = add_net(a, &cfg->nets[n], e);
+    for (size_t n = 0; n < cfg->num_pmems && rc == 0; n++)
+        rc = add_pmem(a, &cfg->pmems[n], e);
     if (rc == 0 && cfg->has_vsock)
         rc = add_vsock(a, &cfg->vsock, e);
     if (rc == 0 && cfg->has_entropy) {
@@ -140,6 +177,8 @@ static int add_all(struct attached *a, const struct vm_devices *cfg,
 
         rc = add(a, entropy_new(&limiter, a->worker, a->ram, e), NULL, e);
     }
+    if (rc == 0 && cfg->has_memory_hotplug)
+        rc = add_mem(a, &cfg->memory_hotplug, e);
     return rc;
 }
 
@@ -298,12 +337,31 @@ void attached_resume(struct attached *a)
     worker_pause(a->worker, false);
 }
 
+int attached_patch_pmem(const struct attached *a, const char *id,
+                        const struct rate_limit *limit, struct err *e)
+{
+    struct virtio_dev *dev = attached_find(a, VIRTIO_ID_PMEM, id);
+    struct patch p;
+
+    if (!dev)
+        return err_set(e, -ENODEV, "there is no pmem device with the id %.64s",
+                       id);
+    patch_init(&p, limit);
+    pmem_set_limiter(dev, p.bytes, p.ops);
+    return 0;
+}
+
 int attached_sync(const struct attached *a, struct err *e)
 {
     int rc = 0;
 
-    for (unsigned n = 0; n < a->num_slots && rc == 0; n++)
-        if (a->slots[n].dev->ops->id == VIRTIO_ID_BLOCK)
-            rc = block_sync(a->slots[n].dev, e);
+    for (unsigned n = 0; n < a->num_slots && rc == 0; n++) {
+        struct virtio_dev *dev = a->slots[n].dev;
+
+        if (dev->ops->id == VIRTIO_ID_BLOCK)
+            rc = block_sync(dev, e);
+        else if (dev->ops->id == VIRTIO_ID_PMEM)
+            rc = pmem_sync(dev, e);
+    }
     return rc;
 }

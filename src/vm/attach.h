@@ -17,7 +17,8 @@
 
 struct attached;
 
-/* Makes them. `ram` is borrowed and outlives them. NULL: why in *e. */
+/* Makes them. `ram` is borrowed and outlives them; some add regions to it.
+ * NULL: why in *e. */
 struct attached *attached_new(const struct vm_devices *cfg, struct gmem *ram,
                               struct err *e);
 
@@ -58,6 +59,10 @@ int attached_patch_net(const struct attached *a, const char *id,
    of the guest before, and get in again afterwards. Any number of times. */
 void attached_pause(struct attached *a);
 void attached_resume(struct attached *a);
+
+/* PATCH /pmem, likewise. -ENODEV: no such device. */
+int attached_patch_pmem(const struct attached *a, const char *id,
+                        const struct rate_limit *limit, struct err *e);
 
 /* Everything that was written is on the disks: before a snapshot. */
 int attached_sync(const struct attached *a, struct err *e);

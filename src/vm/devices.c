@@ -274,6 +274,18 @@ int devices_put_pmem(struct vm_devices *d, struct pmem_config *given,
     return rc;
 }
 
+int devices_patch_pmem(struct vm_devices *d, const char *id,
+                       const struct rate_limit *limit, struct err *e)
+{
+    for (size_t n = 0; n < d->num_pmems; n++) {
+        if (strcmp(d->pmems[n].id, id) != 0)
+            continue;
+        rate_limit_patch(&d->pmems[n].limit, limit);
+        return 0;
+    }
+    return err_set(e, -ENODEV, "Device not found");
+}
+
 /* ---- vsock ---- */
 
 int devices_put_vsock(struct vm_devices *d, struct vsock_config *given,
@@ -443,8 +455,6 @@ int devices_missing(const struct vm_devices *d, struct err *e)
         bool wanted;
         const char *what;
     } all[] = {
-        {d->num_pmems, "pmem devices"},
-        {d->has_memory_hotplug, "memory hotplug"},
         {d->serial.limit.size, "a rate limit on the serial console"},
     };
 

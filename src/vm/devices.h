@@ -96,6 +96,7 @@ struct pmem_config {
 struct memory_hotplug_config {
     uint32_t total_mib, block_mib, slot_mib;
     uint64_t given;
+    uint32_t requested_mib; /* squib's own: of the beginning; no JSON field */
 };
 
 struct serial_config {
@@ -164,6 +165,10 @@ struct net_backend *devices_take_net(const struct net_config *c, struct err *e);
 
 int devices_put_pmem(struct vm_devices *d, struct pmem_config *given,
                      struct err *e);
+
+/* Its limits were changed while it ran: buckets that were not given stay. */
+int devices_patch_pmem(struct vm_devices *d, const char *id,
+                       const struct rate_limit *limit, struct err *e);
 int devices_put_vsock(struct vm_devices *d, struct vsock_config *given,
                       struct err *e);
 /* -ERANGE: more than the guest's memory. */

@@ -4,6 +4,7 @@
 #include "vm/vm.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "accel/accel.h"
 #include "base/heap.h"
@@ -176,6 +177,8 @@ static int make_machine(struct vm *vm, const struct vm_config *cfg,
     gmem_set_hook(&vm->ram, ram_written, vm);
     if (vm->accel->ram_unplugged)
         gmem_set_unplug_hook(&vm->ram, ram_unplugged);
+    else if (gmem_open_blocks(&vm->ram, e) < 0)
+        return -ENOMEM;
     vm->bus = board_new(&board, e);
     return vm->bus ? attached_publish(vm->attached, vm->bus, raise_spi, vm, e)
                    : -ENOMEM;
@@ -209,15 +212,22 @@ static int make_metadata(struct vm *vm, struct err *e)
 static int compose(struct vm *vm, const struct vm_config *cfg, struct err *e)
 {
     const struct vm_devices *d = &cfg->devices;
-    const struct drive_config *first = d->num_drives ? &d->drives[0] : NULL;
-    struct cmdline_root root = {.device = "/dev/vda"};
+    struct cmdline_root root = {.device = NULL};
+    char pmem[32];
 
-    if (first) {
-        root.partuuid = first->partuuid;
-        root.read_only = first->is_read_only;
+    if (d->num_drives && d->drives[0].is_root)
+        root = (struct cmdline_root){.device = "/dev/vda",
+                                     .partuuid = d->drives[0].partuuid,
+                                     .read_only = d->drives[0].is_read_only};
+    for (size_t n = 0; n < d->num_pmems; n++) {
+        if (!d->pmems[n].is_root)
+            continue;
+        snprintf(pmem, sizeof(pmem), "/dev/pmem%zu", n);
+        root = (struct cmdline_root){.device = pmem,
+                                     .read_only = d->pmems[n].is_read_only};
     }
-    if (cmdline_compose(cfg->boot_args, first && first->is_root ? &root : NULL,
-                        false, vm->cmdline, e) < 0)
+    if (cmdline_compose(cfg->boot_args, root.device ? &root : NULL, false,
+                        vm->cmdline, e) < 0)
         return -EINVAL;
     vm->consoles = cmdline_consoles(vm->cmdline);
     return 0;
