@@ -15,16 +15,36 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/heap.h"
 #include "base/macros.h"
 
-enum { LIMIT_LINES = 10, LIMIT_S = 5, LINE_MAX_BYTES = 2048 };
+enum {
+    LIMIT_LINES = 10,
+    LIMIT_S = 5,
+    SHORT_BYTES = 2048,   /* of lines that need no memory */
+    LONG_BYTES = 1 << 20, /* of any: the rest is cut off */
+    CHUNK_BYTES = 4096,   /* what a pipe has room for that polls writable */
+    READER_MS = 20        /* how long the rest of a long line may wait */
+};
 
 static pthread_mutex_t sink_lock = PTHREAD_MUTEX_INITIALIZER;
 static char sink_id[65] = "anonymous-instance", sink_module[256];
 static struct log_config sink = {
     .id = sink_id, .fd = -1, .level = LOG_INFO}; /* under sink_lock */
+static bool sink_is_tty;                         /* under sink_lock */
+static atomic_bool raw_terminal;
 static atomic_uint_least64_t missed;
 static _Thread_local char thread_name[16] = "main";
+
+/* A line on its way out. */
+struct line {
+    int fd;
+    bool is_tty;
+    char *text; /* buf, or more */
+    size_t len;
+    char *more; /* owned; NULL: none was needed */
+    char buf[SHORT_BYTES];
+};
 
 static const char *const level_names[] = {
     [LOG_OFF] = "OFF",   [LOG_ERROR] = "ERROR", [LOG_WARN] = "WARN",
@@ -60,16 +80,30 @@ void log_configure(const struct log_config *cfg)
         snprintf(sink_module, sizeof(sink_module), "%s", cfg->module);
     next.id = sink_id;
     next.module = cfg->module ? sink_module : NULL;
+    if (next.fd != sink.fd)
+        sink_is_tty = next.fd >= 0 && isatty(next.fd);
     sink = next;
     unlock_sink(locked);
 }
 
-void log_current(struct log_config *cfg)
+void log_raw_terminal(bool raw)
 {
-    bool locked = lock_sink();
+    atomic_store(&raw_terminal, raw);
+}
+
+/* True: the sink is a terminal. */
+static bool current(struct log_config *cfg)
+{
+    bool locked = lock_sink(), is_tty = sink_is_tty;
 
     *cfg = sink;
     unlock_sink(locked);
+    return is_tty;
+}
+
+void log_current(struct log_config *cfg)
+{
+    current(cfg);
 }
 
 bool log_enabled(enum log_level level)
@@ -150,40 +184,90 @@ static int put_head(const struct log_config *cfg, char *buf, size_t size,
                     cfg->show_level ? level_names[level] : "", origin);
 }
 
-/* A full or dead sink loses the line, never stops the guest: a pipe that polls
-   writable has room for any line (PIPE_BUF), and one without a reader is not
-   written to, so that no SIGPIPE comes of it. */
-static void put_line(int fd, const char *line, size_t len)
+static bool put_chunk(int fd, const char *from, size_t len, int wait_ms)
 {
     struct pollfd sink_fd = {.fd = fd, .events = POLLOUT};
 
-    static_assert(LINE_MAX_BYTES <= 4096, "a line is written whole");
-    if (poll(&sink_fd, 1, 0) != 1 || (sink_fd.revents & (POLLERR | POLLNVAL)) ||
-        write(fd, line, len) < 0)
+    return poll(&sink_fd, 1, wait_ms) == 1 &&
+           !(sink_fd.revents & (POLLERR | POLLNVAL)) &&
+           write(fd, from, len) == (ssize_t)len;
+}
+
+/* A full or dead sink loses the line, never stops the guest: a pipe that polls
+   writable has room for a chunk (PIPE_BUF), and one without a reader is not
+   written to, so that no SIGPIPE comes of it. */
+static void put_line(const struct line *l)
+{
+    size_t at = 0;
+
+    while (at < l->len) {
+        size_t part = MIN(l->len - at, (size_t)CHUNK_BYTES);
+
+        if (!put_chunk(l->fd, l->text + at, part, at ? READER_MS : 0))
+            break;
+        at += part;
+    }
+    if (at < l->len)
         atomic_fetch_add_explicit(&missed, 1, memory_order_relaxed);
+}
+
+/* What does not fit gets memory of its own, or is cut off. */
+static void put_message(struct line *l, size_t head, const char *fmt,
+                        va_list ap)
+{
+    size_t room = sizeof(l->buf) - head - 2; /* for the end of the line */
+    va_list again;
+    int n;
+
+    va_copy(again, ap);
+    n = vsnprintf(l->buf + head, room, fmt, ap);
+    l->len = head + (n < 0 ? 0 : MIN((size_t)n, room - 1));
+    if (n >= (int)room) {
+        size_t bytes = MIN((size_t)n + 1, (size_t)LONG_BYTES);
+
+        l->more = heap_alloc(head + bytes + 2);
+        if (l->more) {
+            memcpy(l->more, l->buf, head);
+            vsnprintf(l->more + head, bytes, fmt, again);
+            l->text = l->more;
+            l->len = head + bytes - 1;
+        }
+    }
+    va_end(again);
+}
+
+static void end_line(struct line *l)
+{
+    if (l->is_tty && atomic_load(&raw_terminal))
+        l->text[l->len++] = '\r';
+    l->text[l->len++] = '\n';
 }
 
 void log_at(enum log_level level, const char *file, int line, const char *fmt,
             ...)
 {
-    char buf[LINE_MAX_BYTES];
     struct log_config cfg;
+    struct line l;
     va_list ap;
-    size_t len;
+    bool locked;
     int n;
 
-    log_current(&cfg);
+    l.is_tty = current(&cfg);
     if (cfg.fd < 0 || level > cfg.level ||
         (cfg.module && !module_matches(cfg.module, below_src(file))))
         return;
-    n = put_head(&cfg, buf, sizeof(buf), level, file, line);
-    len = n < 0 ? 0 : MIN((size_t)n, sizeof(buf) - 2);
+    l.fd = cfg.fd;
+    l.text = l.buf;
+    l.more = NULL;
+    n = put_head(&cfg, l.buf, sizeof(l.buf) / 2, level, file, line);
     va_start(ap, fmt);
-    n = vsnprintf(buf + len, sizeof(buf) - len - 1, fmt, ap);
+    put_message(&l, n < 0 ? 0 : MIN((size_t)n, sizeof(l.buf) / 2 - 1), fmt, ap);
     va_end(ap);
-    len += n < 0 ? 0 : MIN((size_t)n, sizeof(buf) - len - 2);
-    buf[len++] = '\n';
-    put_line(cfg.fd, buf, len);
+    end_line(&l);
+    locked = lock_sink(); /* no line in the middle of a long one */
+    put_line(&l);
+    unlock_sink(locked);
+    heap_free(l.more);
 }
 
 bool log_limit_take(struct log_limit *limit)

@@ -4,7 +4,8 @@
 /*
  * The log: one sink, Firecracker's line format
  *     YYYY-MM-DDTHH:MM:SS.nnnnnnnnn [ID:THREAD[:LEVEL][:FILE:LINE]] message
- * Any thread may log; a line is written whole or lost, never blocks.
+ * Any thread may log; a line is written whole or lost, never blocks. (One of
+ * more than 4 KiB to a pipe whose reader sleeps may be cut.)
  * A function that returns an error does not log it. base/, mem/ and
  * accel/soft/ do not log.
  */
@@ -40,6 +41,10 @@ bool log_enabled(enum log_level level);
 /* Opens a file or FIFO to log to: the fd, which is the caller's, or a negative
    errno. An existing file is overwritten from its start, not cut. */
 int log_open(const char *path, struct err *e);
+
+/* A terminal that we write to does not begin a new line by itself now. Also in
+   handlers of signals. */
+void log_raw_terminal(bool raw);
 
 /* Lines lost because the sink was full or gone. */
 uint64_t log_missed(void);

@@ -9,6 +9,8 @@
 #include "base/heap.h"
 #include "base/macros.h"
 #include "base/metrics.h"
+#include "dev/rate_limiter.h"
+#include "host/host.h"
 
 enum { MAX_RX = 4 };
 
@@ -33,6 +35,7 @@ struct console {
     size_t out_head, out_len; /* oldest byte, bytes */
     bool out_told;            /* out_waiting was called, nobody drained yet */
     uint64_t out_lost;
+    struct rate_limiter limit;
 
     uint16_t in[CONSOLE_IN_ITEMS];
     size_t in_head, in_len;
@@ -166,6 +169,24 @@ void console_close(struct console *c, struct console_rx *rx)
         call_in_wanted(c);
 }
 
+void console_limit(struct console *c, const struct bucket_config *bytes)
+{
+    const struct limiter_config cfg = {.bandwidth = *bytes};
+
+    pthread_mutex_lock(&c->lock);
+    rate_limiter_init(&c->limit, &cfg, host_mono_ns());
+    pthread_mutex_unlock(&c->lock);
+}
+
+/* Nobody waits for tokens: what comes later tries anew. */
+static bool within_limit_locked(struct console *c)
+{
+    if (!rate_limiter_limits(&c->limit))
+        return true;
+    c->limit.blocked_until = 0;
+    return rate_limiter_take(&c->limit, 1, host_mono_ns());
+}
+
 bool console_put(struct console *c, uint8_t byte)
 {
     bool room, tell;
@@ -173,6 +194,11 @@ bool console_put(struct console *c, uint8_t byte)
     if (!c)
         return true;
     pthread_mutex_lock(&c->lock);
+    if (!within_limit_locked(c)) {
+        pthread_mutex_unlock(&c->lock);
+        metric_inc(&metrics.uart.rate_limiter_dropped_bytes);
+        return true;
+    }
     room = c->out_len < CONSOLE_OUT_BYTES;
     if (room) {
         c->out[(c->out_head + c->out_len) % CONSOLE_OUT_BYTES] = byte;
@@ -185,6 +211,8 @@ bool console_put(struct console *c, uint8_t byte)
     pthread_mutex_unlock(&c->lock);
     metric_inc(room ? &metrics.uart.write_count
                     : &metrics.uart.missed_write_count);
+    if (room)
+        metric_inc(&metrics.uart.flush_count); /* it is on its way */
     if (tell)
         call_out_waiting(c);
     return room;

@@ -64,6 +64,11 @@ void console_detach(struct console *c, struct console_rx *rx);
 void console_open(struct console *c, struct console_rx *rx);
 void console_close(struct console *c, struct console_rx *rx);
 
+/* So many bytes of output in so much time; the others vanish, and are counted.
+   A bucket of size 0 limits nothing. Before the guest runs. */
+struct bucket_config;
+void console_limit(struct console *c, const struct bucket_config *bytes);
+
 /* False: no room, the byte is lost. */
 bool console_put(struct console *c, uint8_t byte);
 

@@ -11,6 +11,7 @@
 
 #include "base/heap.h"
 #include "base/macros.h"
+#include "base/metrics.h"
 
 enum { MAX_DEVS = 128 };
 
@@ -35,7 +36,13 @@ void mmio_dev_release(struct mmio_dev *dev)
     pthread_mutex_destroy(&dev->lock);
 }
 
-uint64_t mmio_dev_missed_read(struct mmio_dev *dev, uint64_t reg, unsigned size)
+static void count(struct metric *m)
+{
+    if (m)
+        metric_inc(m);
+}
+
+static uint64_t drop_read(struct mmio_dev *dev, uint64_t reg, unsigned size)
 {
     dev->missed_reads++;
     log_guest(&dev->guest_log, "%s: %u-byte read of %#" PRIx64 " is 0",
@@ -43,13 +50,41 @@ uint64_t mmio_dev_missed_read(struct mmio_dev *dev, uint64_t reg, unsigned size)
     return 0;
 }
 
-void mmio_dev_missed_write(struct mmio_dev *dev, uint64_t reg, unsigned size,
-                           uint64_t value)
+static void drop_write(struct mmio_dev *dev, uint64_t reg, unsigned size,
+                       uint64_t value)
 {
     dev->missed_writes++;
     log_guest(&dev->guest_log,
               "%s: %u-byte write of %#" PRIx64 " to %#" PRIx64 " ignored",
               dev->ops->name, size, value, reg);
+}
+
+uint64_t mmio_dev_missed_read(struct mmio_dev *dev, uint64_t reg, unsigned size)
+{
+    count(dev->ops->missed_reads);
+    count(dev->ops->errors);
+    return drop_read(dev, reg, size);
+}
+
+void mmio_dev_missed_write(struct mmio_dev *dev, uint64_t reg, unsigned size,
+                           uint64_t value)
+{
+    count(dev->ops->missed_writes);
+    count(dev->ops->errors);
+    drop_write(dev, reg, size, value);
+}
+
+static uint64_t wrong_read(struct mmio_dev *dev, uint64_t reg, unsigned size)
+{
+    count(dev->ops->errors ? dev->ops->errors : dev->ops->missed_reads);
+    return drop_read(dev, reg, size);
+}
+
+static void wrong_write(struct mmio_dev *dev, uint64_t reg, unsigned size,
+                        uint64_t value)
+{
+    count(dev->ops->errors ? dev->ops->errors : dev->ops->missed_writes);
+    drop_write(dev, reg, size, value);
 }
 
 struct mmio_bus *mmio_bus_new(struct err *e)
@@ -184,7 +219,7 @@ uint64_t mmio_bus_read(struct mmio_bus *bus, gpa_t addr, unsigned size)
     reg = addr - dev->addr;
     pthread_mutex_lock(&dev->lock);
     value = takes(dev, reg, size) ? dev->ops->read(dev, reg, size)
-                                  : mmio_dev_missed_read(dev, reg, size);
+                                  : wrong_read(dev, reg, size);
     pthread_mutex_unlock(&dev->lock);
     return value & size_mask(size);
 }
@@ -205,7 +240,7 @@ void mmio_bus_write(struct mmio_bus *bus, gpa_t addr, unsigned size,
     if (takes(dev, reg, size))
         dev->ops->write(dev, reg, size, value);
     else
-        mmio_dev_missed_write(dev, reg, size, value);
+        wrong_write(dev, reg, size, value);
     pthread_mutex_unlock(&dev->lock);
 }
 

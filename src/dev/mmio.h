@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "mem/gmem.h"
 
+struct metric;
 struct mmio_dev;
 
 /* Which access widths reach the device; the others, and those not aligned to
@@ -44,6 +45,10 @@ struct mmio_ops {
     const struct field *fields;
     size_t num_fields;
     int (*restored)(struct mmio_dev *dev, struct err *e);
+
+    /* Counters of what is missed. With `errors` every miss counts there, and a
+       wrong width only there. All may be NULL. */
+    struct metric *missed_reads, *missed_writes, *errors;
 };
 
 /* The line from a device to the interrupt controller: who makes the machine

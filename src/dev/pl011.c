@@ -15,6 +15,7 @@
 
 #include "base/heap.h"
 #include "base/macros.h"
+#include "base/metrics.h"
 
 /* 3.2, table 3-1. */
 enum {
@@ -490,6 +491,8 @@ static const struct mmio_ops pl011_ops = {
     .fields = pl011_fields,
     .num_fields = ARRAY_LEN(pl011_fields),
     .restored = pl011_restored,
+    .missed_reads = &metrics.uart.missed_read_count,
+    .missed_writes = &metrics.uart.missed_write_count,
 };
 
 struct mmio_dev *pl011_new(struct console *console, struct err *e)

@@ -11,6 +11,7 @@
 
 #include "base/heap.h"
 #include "base/macros.h"
+#include "base/metrics.h"
 #include "host/host.h"
 
 enum {
@@ -116,6 +117,9 @@ static const struct mmio_ops rtc_ops = {
     .free = rtc_free,
     .fields = rtc_fields,
     .num_fields = ARRAY_LEN(rtc_fields),
+    .missed_reads = &metrics.rtc.missed_read_count,
+    .missed_writes = &metrics.rtc.missed_write_count,
+    .errors = &metrics.rtc.error_count,
 };
 
 struct mmio_dev *rtc_new(struct err *e)

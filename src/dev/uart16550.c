@@ -12,6 +12,7 @@
 
 #include "base/heap.h"
 #include "base/macros.h"
+#include "base/metrics.h"
 
 enum {
     REG_DATA = 0, /* RBR, THR; divisor's low byte with DLAB */
@@ -346,6 +347,8 @@ static const struct mmio_ops uart16550_ops = {
     .fields = uart16550_fields,
     .num_fields = ARRAY_LEN(uart16550_fields),
     .restored = uart16550_restored,
+    .missed_reads = &metrics.uart.missed_read_count,
+    .missed_writes = &metrics.uart.missed_write_count,
 };
 
 struct mmio_dev *uart16550_new(struct console *console, struct err *e)

@@ -9,6 +9,7 @@
 #include "base/macros.h"
 #include "base/metrics.h"
 #include "dev/console.h"
+#include "vm/attach.h"
 #include "vm/terminal.h"
 #include "vm/vm.h"
 
@@ -129,11 +130,14 @@ static void drop_vm(struct session *s)
 
 static int start(struct session *s, const struct vm_config *cfg, struct err *e)
 {
+    const struct bucket_config limit =
+        bucket_config_of(&cfg->devices.serial.limit);
     int rc;
 
     s->console = console_new(e);
     if (!s->console)
         return -EIO;
+    console_limit(s->console, &limit);
     s->vm = vm_new(cfg, s->console, on_end, s, e);
     if (!s->vm)
         return -EIO;

@@ -54,7 +54,7 @@ static int add(struct attached *a, struct virtio_dev *dev, const char *id,
     return 0;
 }
 
-static struct bucket_config bucket_config_of(const struct token_bucket *b)
+struct bucket_config bucket_config_of(const struct token_bucket *b)
 {
     return (struct bucket_config){.size = b->size,
                                   .one_time_burst = b->one_time_burst,

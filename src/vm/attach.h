@@ -67,4 +67,5 @@ int attached_patch_pmem(const struct attached *a, const char *id,
 /* Everything that was written is on the disks: before a snapshot. */
 int attached_sync(const struct attached *a, struct err *e);
 
+struct bucket_config bucket_config_of(const struct token_bucket *b);
 struct limiter_config limiter_config_of(const struct rate_limit *limit);

@@ -446,21 +446,3 @@ int devices_put_serial(struct vm_devices *d, struct serial_config *given,
     memset(given, 0, sizeof(*given));
     return 0;
 }
-
-/* ---- what is not there yet ---- */
-
-int devices_missing(const struct vm_devices *d, struct err *e)
-{
-    const struct {
-        bool wanted;
-        const char *what;
-    } all[] = {
-        {d->serial.limit.size, "a rate limit on the serial console"},
-    };
-
-    for (size_t n = 0; n < ARRAY_LEN(all); n++)
-        if (all[n].wanted)
-            return err_set(e, -ENOTSUP, "squib does not have %s yet",
-                           all[n].what);
-    return 0;
-}

@@ -5,7 +5,7 @@
  * The devices a microVM shall have, as the API and the configuration file ask
  * for them. The structs are also what the JSON tables decode into (`given` is
  * theirs: bit n, the n-th field came). Strings are owned. vm_new makes devices
- * of these lists; devices_missing is what stands between until it can.
+ * of these lists.
  *
  * A bucket of size 0 limits nothing: what was given as such is dropped.
  */
@@ -185,10 +185,6 @@ int devices_put_mmds(struct vm_devices *d, struct mmds_config *given,
                      struct err *e);
 int devices_put_serial(struct vm_devices *d, struct serial_config *given,
                        struct err *e);
-
-/* The first device asked for that squib does not have yet: -ENOTSUP and what
-   to do. 0: all are there. */
-int devices_missing(const struct vm_devices *d, struct err *e);
 
 void rate_limit_normalize(struct rate_limit *limit);
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Raw mode and the way back. Output processing stays on, so that our own log
- * lines look right between the guest's: a guest's CR LF becomes CR CR LF,
- * which looks the same.
+ * Raw mode and the way back. Output is not processed either: the guest says
+ * where a line begins. The log is told, so that its own lines do.
  *
  * The handlers use only what POSIX allows in them: tcgetpgrp, getpgrp,
  * tcsetattr, sigaction, pthread_sigmask, raise.
@@ -19,6 +18,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/macros.h"
 
 /* What ends a process that does not handle it. SIGKILL cannot be caught. */
@@ -49,7 +49,10 @@ bool tty_is_foreground(int fd)
 /* In the background the modes are the shell's: not ours to change. */
 static void restore(void)
 {
-    if (atomic_exchange(&is_raw, false) && tty_is_foreground(tty.fd))
+    if (!atomic_exchange(&is_raw, false))
+        return;
+    log_raw_terminal(false);
+    if (tty_is_foreground(tty.fd))
         tcsetattr(tty.fd, TCSANOW, &tty.cooked);
 }
 
@@ -58,6 +61,7 @@ static void make_raw(void)
     if (atomic_load(&leaving) || !tty_is_foreground(tty.fd))
         return;
     atomic_store(&is_raw, true);
+    log_raw_terminal(true);
     tcsetattr(tty.fd, TCSANOW, &tty.raw);
     /* A handler on another thread may have restored in between. */
     if (atomic_load(&leaving)) {
@@ -153,6 +157,7 @@ static void raw_from(struct termios *t)
 {
     t->c_iflag &= (tcflag_t) ~(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR |
                                IGNCR | ICRNL | IXON);
+    t->c_oflag &= (tcflag_t)~OPOST;
     t->c_lflag &= (tcflag_t) ~(ECHO | ECHONL | ICANON | ISIG | IEXTEN);
     t->c_cflag &= (tcflag_t) ~(CSIZE | PARENB);
     t->c_cflag |= CS8;

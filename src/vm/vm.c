@@ -190,8 +190,6 @@ static int attach(struct vm *vm, const struct vm_config *cfg, struct err *e)
         return err_set(e, -ENOTSUP,
                        "squib does not have CPU templates yet: leave "
                        "cpu_template and cpu-config out");
-    if (devices_missing(&cfg->devices, e) < 0)
-        return -ENOTSUP;
     vm->attached = attached_new(&cfg->devices, &vm->ram, e);
     return vm->attached ? 0 : -EIO;
 }

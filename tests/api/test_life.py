@@ -16,6 +16,13 @@ def metrics_of(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+def total(vmm, path, group):
+    """A group's counters, from the beginning until now."""
+    vmm.ok("PUT", "/actions", {"action_type": "FlushMetrics"})
+    lines = [line[group] for line in metrics_of(path)]
+    return {name: sum(line[name] for line in lines) for name in lines[0]}
+
+
 @pytest.mark.contract(29)
 def test_pause_and_resume(vmm):
     tick = [*guests.say("."), guests.movz(2, 0x40, 1),
@@ -111,6 +118,13 @@ def test_the_log_of_requests(spawn):
     assert re.search(line, log)
 
 
+def test_a_long_request_is_in_the_log(vmm):
+    path = "/" + "x" * 50_000
+    vmm.put("/boot-source", {"kernel_image_path": path})
+    line = next(line for line in vmm.log().splitlines() if path in line)
+    assert line.endswith(f'with body "{{\\"kernel_image_path\\": \\"{path}\\"}}".')
+
+
 @pytest.mark.contract(26)
 def test_the_logger_can_be_moved(spawn, tmp_path):
     vmm = spawn()
@@ -134,6 +148,35 @@ def test_the_serial_console_can_be_a_file(vmm, tmp_path):
     vmm.boot()
     vmm.wait_for(lambda: path.exists() and path.read_text() == "up\n")
     assert "up\n" not in vmm.log()
+
+
+@pytest.mark.contract(44)
+def test_the_serial_console_can_be_limited(vmm, tmp_path):
+    path, metrics = tmp_path / "serial", tmp_path / "metrics"
+    limit = {"size": 1000, "one_time_burst": 500, "refill_time": 3_600_000}
+    vmm.ok("PUT", "/serial", {"serial_out_path": str(path), "rate_limiter": limit})
+    vmm.ok("PUT", "/metrics", {"metrics_path": str(metrics)})
+    vmm.boot(guests.uart(), guests.say("."), guests.branch(-2))
+    vmm.wait_for(lambda: total(vmm, metrics, "uart")["rate_limiter_dropped_bytes"] > 1000)
+    assert path.read_text() == "." * path.stat().st_size
+    assert 1500 <= path.stat().st_size <= 1510
+    uart = total(vmm, metrics, "uart")
+    assert 1500 <= uart["write_count"] <= 1510
+    assert uart["missed_write_count"] == 0
+
+
+def test_what_a_guest_misses_is_counted(vmm, tmp_path):
+    metrics = tmp_path / "metrics"
+    vmm.ok("PUT", "/metrics", {"metrics_path": str(metrics)})
+    vmm.boot(guests.uart(), guests.mov(8, 0x4000_1000), guests.ldr(1, 8, 0x20),
+             guests.str_(1, 8, 0), guests.ldr(1, 9, 0x50), guests.say("so"),
+             guests.WFI, guests.branch(-1))
+    vmm.wait_for(lambda: "so" in vmm.log())
+    assert total(vmm, metrics, "rtc") == {
+        "error_count": 2, "missed_read_count": 1, "missed_write_count": 1}
+    uart = total(vmm, metrics, "uart")
+    assert uart["missed_read_count"] == 1
+    assert uart["write_count"] == uart["flush_count"] == 2
 
 
 @pytest.mark.contract(20)

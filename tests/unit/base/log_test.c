@@ -4,16 +4,20 @@
 #include "base/log.h"
 
 #include <fcntl.h>
+#include <pty.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "base/heap.h"
 #include "base/macros.h"
 
 static int sink[2]; /* a pipe: ours to read, the log's to write */
@@ -136,19 +140,96 @@ static void a_sink_without_a_reader_is_left_alone(void **state)
     sink[0] = dup(STDIN_FILENO); /* tear_down closes it */
 }
 
-static void a_long_message_is_cut(void **state)
+/* A line of so many bytes of message: how long it came. */
+static size_t log_long(size_t bytes)
 {
-    const char *text;
-    char message[5000];
+    static char message[3 << 20], text[3 << 20];
+    size_t len = 0;
+    ssize_t n;
+
+    memset(message, 'x', bytes);
+    message[bytes] = 0;
+    log_info("%s", message);
+    while ((n = read(sink[0], text + len, sizeof(text) - len)) > 0)
+        len += (size_t)n;
+    assert_int_equal(text[len - 1], '\n');
+    assert_int_equal(strcspn(text, "\n"), len - 1);
+    return len;
+}
+
+static void a_long_message_is_written_whole(void **state)
+{
+    uint64_t missed = log_missed();
+    size_t head;
 
     (void)state;
     configure(LOG_INFO, NULL);
-    memset(message, 'x', sizeof(message) - 1);
-    message[sizeof(message) - 1] = 0;
-    log_info("%s", message);
-    text = logged();
-    assert_true(strlen(text) > 2000 && strlen(text) <= 2048);
-    assert_int_equal(text[strlen(text) - 1], '\n');
+    head = log_long(1) - 1;
+    for (size_t n = 1900; n < 2100; n++)
+        assert_int_equal(log_long(n), head + n);
+    assert_int_equal(log_long(60000), head + 60000);
+    assert_int_equal(log_missed(), missed);
+}
+
+static void without_memory_a_long_message_is_cut(void **state)
+{
+    size_t len;
+
+    (void)state;
+    configure(LOG_INFO, NULL);
+    heap_fail_after(0);
+    len = log_long(5000);
+    heap_fail_after(-1);
+    assert_in_range(len, 2000, 2048);
+}
+
+static void a_megabyte_is_the_most(void **state)
+{
+    char path[] = "/tmp/log-test-XXXXXX";
+    int fd = mkstemp(path), kept = sink[1];
+
+    (void)state;
+    assert_true(fd >= 0);
+    unlink(path);
+    sink[1] = fd;
+    configure(LOG_INFO, NULL);
+    lseek(dup2(fd, sink[0]), 0, SEEK_SET);
+    log_info("%*s", 2 << 20, "x");
+    assert_in_range(lseek(fd, 0, SEEK_END), 1 << 20, (1 << 20) + 200);
+    close(fd);
+    sink[1] = kept;
+}
+
+static void a_raw_terminal_needs_a_carriage_return(void **state)
+{
+    char text[1000];
+    int master, slave, kept = sink[1];
+    struct termios t;
+    ssize_t n;
+
+    (void)state;
+    assert_int_equal(openpty(&master, &slave, NULL, NULL, NULL), 0);
+    tcgetattr(slave, &t);
+    t.c_oflag &= (tcflag_t)~OPOST;
+    tcsetattr(slave, TCSANOW, &t);
+    sink[1] = slave;
+    configure(LOG_INFO, NULL);
+    log_raw_terminal(true);
+    log_info("one");
+    log_raw_terminal(false);
+    log_info("two");
+    n = read(master, text, sizeof(text) - 1);
+    text[n > 0 ? n : 0] = 0;
+    assert_non_null(strstr(text, "one\r\n"));
+    assert_non_null(strstr(text, "two\n"));
+    close(master);
+    close(slave);
+    sink[1] = kept;
+    configure(LOG_INFO, NULL);
+    log_raw_terminal(true);
+    log_info("a pipe is no terminal");
+    log_raw_terminal(false);
+    assert_null(strchr(logged(), '\r'));
 }
 
 static void a_log_file_is_opened_or_explained(void **state)
@@ -173,7 +254,10 @@ int main(void)
         TEST(the_module_decides),
         TEST(a_full_sink_loses_lines_and_counts_them),
         TEST(a_sink_without_a_reader_is_left_alone),
-        TEST(a_long_message_is_cut),
+        TEST(a_long_message_is_written_whole),
+        TEST(without_memory_a_long_message_is_cut),
+        TEST(a_megabyte_is_the_most),
+        TEST(a_raw_terminal_needs_a_carriage_return),
         TEST(a_log_file_is_opened_or_explained),
     };
 

@@ -7,7 +7,10 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/metrics.h"
+#include "dev/rate_limiter.h"
 #include "dev_fixture.h"
+#include "host/host.h"
 
 struct end {
     struct console *c;
@@ -311,6 +314,44 @@ static void two_threads_lose_nothing_that_was_accepted(void **state)
     console_free(s.c);
 }
 
+static void a_limit_drops_what_is_too_much_and_says_nothing(void **state)
+{
+    const struct bucket_config limit = {
+        .size = 100, .one_time_burst = 50, .refill_time_ms = 3600000};
+    struct console *c = console_new(NULL);
+    uint8_t bytes[300];
+    uint64_t before = metric_get(&metrics.uart.rate_limiter_dropped_bytes);
+
+    (void)state;
+    console_limit(c, &limit);
+    for (unsigned n = 0; n < 200; n++)
+        assert_true(console_put(c, (uint8_t)n));
+    assert_int_equal(console_drain(c, bytes, sizeof(bytes)), 150);
+    assert_int_equal(bytes[149], 149);
+    assert_int_equal(metric_get(&metrics.uart.rate_limiter_dropped_bytes),
+                     before + 50);
+    assert_int_equal(console_lost(c), 0);
+    console_free(c);
+}
+
+/* Other limiters hold everybody back for 100 ms; this one does not. */
+static void a_limit_lets_through_what_has_come_since(void **state)
+{
+    const struct bucket_config limit = {.size = 1000, .refill_time_ms = 1000};
+    struct console *c = console_new(NULL);
+    uint64_t end = host_mono_ns() + 100000000, start = host_mono_ns();
+    uint8_t bytes[4096];
+    size_t got;
+
+    (void)state;
+    console_limit(c, &limit);
+    while (host_mono_ns() < end)
+        console_put(c, 'x');
+    got = console_drain(c, bytes, sizeof(bytes));
+    assert_in_range(got, 1050, 1002 + (host_mono_ns() - start) / 1000000);
+    console_free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -322,6 +363,8 @@ int main(void)
         cmocka_unit_test(closing_gives_the_input_to_the_other),
         cmocka_unit_test(who_has_gone_is_not_called),
         cmocka_unit_test(too_many_receivers_are_not_heard_of),
+        cmocka_unit_test(a_limit_drops_what_is_too_much_and_says_nothing),
+        cmocka_unit_test(a_limit_lets_through_what_has_come_since),
         cmocka_unit_test(no_memory_is_an_error),
         cmocka_unit_test(two_threads_lose_nothing_that_was_accepted),
     };

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 
+#include "base/metrics.h"
 #include "dev_fixture.h"
 #include "host/host.h"
 
@@ -102,12 +103,17 @@ static void only_four_byte_accesses_get_through(void **state)
 static void what_does_not_exist_is_counted(void **state)
 {
     (void)state;
+    memset(&metrics.rtc, 0, sizeof(metrics.rtc));
     assert_int_equal(rd(0x20), 0);
     assert_int_equal(rd(ICR), 0); /* write only */
     guest_write(&g, DR, 4, 1);
     guest_write(&g, 0xfe0, 4, 1);
     assert_int_equal(g.dev->missed_reads, 2);
     assert_int_equal(g.dev->missed_writes, 2);
+    guest_write(&g, LR, 2, 1); /* a width it has not */
+    assert_int_equal(metric_get(&metrics.rtc.missed_read_count), 2);
+    assert_int_equal(metric_get(&metrics.rtc.missed_write_count), 2);
+    assert_int_equal(metric_get(&metrics.rtc.error_count), 5);
     guest_abuses(&g);
 }
 

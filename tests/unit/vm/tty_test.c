@@ -280,14 +280,14 @@ static void keys_go_to_the_guest_one_by_one(void **state)
     leave();
 }
 
-static void output_processing_stays_on(void **state)
+static void output_is_the_guests_own(void **state)
 {
     struct termios t;
 
     (void)state;
     begin_raw(false);
     tcgetattr(slave, &t);
-    assert_true(t.c_oflag & OPOST);
+    assert_false(t.c_oflag & OPOST);
     keys("\001x");
     end();
     leave();
@@ -473,7 +473,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_go_to_the_guest_one_by_one),
-        cmocka_unit_test(output_processing_stays_on),
+        cmocka_unit_test(output_is_the_guests_own),
         cmocka_unit_test(the_escape_key_can_be_sent_and_explained),
         cmocka_unit_test(one_can_leave_a_guest_that_does_not_read),
         cmocka_unit_test(signals_end_it_and_restore_the_terminal),
