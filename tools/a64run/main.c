@@ -22,6 +22,8 @@ static const char usage[] =
     "Usage: a64run [--tier TIER] [--format json|binary] <IN >OUT\n"
     "       a64run --print WORD...   print instructions (hexadecimal words)\n"
     "       a64run --list            the instruction list, one JSON a line\n"
+    "       a64run [--tier jit,mask=NAMES] --untranslated\n"
+    "                                what tier 1 leaves to tier 0\n"
     "Runs AArch64 code on squib's software CPU: one record in, one record out.\n"
     "The records are described in docs/a64run.md. --tier list prints the\n"
     "tiers this build has.\n";
@@ -59,6 +61,20 @@ static int list_rows(void)
     for (unsigned n = 0; n < NUM_A64_OPS; n++)
         list_row(&a64_rows[n]);
     return 0;
+}
+
+/* Rows that translated code leaves to tier 0, always or for some operands. */
+static int list_untranslated(unsigned features)
+{
+    static enum jit_coverage of_op[NUM_A64_OPS];
+
+    if (jit_coverage(features, of_op) < 0)
+        return 1;
+    for (unsigned n = 0; n < NUM_A64_OPS; n++)
+        if (of_op[n] != JIT_COVERS_ALL)
+            printf("%s%s\n", a64_rows[n].name,
+                   of_op[n] == JIT_COVERS_SOME ? " (some)" : "");
+    return fflush(stdout) != 0;
 }
 
 /* 1: a line was read; 0: the input is at its end; negative errno. */
@@ -239,6 +255,7 @@ int main(int argc, char **argv)
     struct tier parsed;
     struct err e = {0};
     bool binary = false;
+    unsigned mask = 0;
 
     for (int n = 1; n < argc; n += 2) {
         const char *value = n + 1 < argc ? argv[n + 1] : "";
@@ -247,6 +264,8 @@ int main(int argc, char **argv)
             return fputs(usage, stdout) < 0;
         if (!strcmp(argv[n], "--list"))
             return list_rows();
+        if (!strcmp(argv[n], "--untranslated"))
+            return list_untranslated(jit_host_features() & ~mask);
         if (!strcmp(argv[n], "--print"))
             return print_words(argv + n + 1);
         if (!strcmp(argv[n], "--tier")) {
@@ -256,6 +275,7 @@ int main(int argc, char **argv)
             if (tier_parse(&parsed, value, &e) < 0)
                 return misused(e.text);
             tier = value;
+            mask = parsed.mask_features;
         } else if (!strcmp(argv[n], "--format")) {
             binary = !strcmp(value, "binary");
             if (!binary && strcmp(value, "json"))

@@ -55,5 +55,10 @@ int jit_set_tier(struct cpu *cpu, const struct tier *tier);
 /* How often tier 0 executed an op for translated code. */
 uint64_t jit_fallbacks(const struct jit *jit, unsigned op);
 
+/* Of each op, how much translated code does with these features at EL1, FPCR
+   being zero: of_op has NUM_A64_OPS entries. -ENOMEM. */
+enum jit_coverage { JIT_COVERS_ALL, JIT_COVERS_SOME, JIT_COVERS_NONE };
+int jit_coverage(unsigned features, enum jit_coverage *of_op);
+
 /* Counters, by name, until NULL: blocks, bytes, links, flushes... */
 const char *jit_stat(const struct jit *jit, unsigned index, uint64_t *value);

@@ -5,6 +5,8 @@
 
 #include <stddef.h>
 
+#include "isa_gen.h"
+
 unsigned jit_host_features(void)
 {
     return 0;
@@ -57,6 +59,14 @@ uint64_t jit_fallbacks(const struct jit *jit, unsigned op)
 {
     (void)jit;
     (void)op;
+    return 0;
+}
+
+int jit_coverage(unsigned features, enum jit_coverage *of_op)
+{
+    (void)features;
+    for (unsigned op = 0; op < NUM_A64_OPS; op++)
+        of_op[op] = JIT_COVERS_NONE;
     return 0;
 }
 

@@ -126,6 +126,7 @@ struct tr {
     uint32_t first_exit; /* number of exits[0] */
     struct tr_bail bails[TR_MAX_BAILS];
     unsigned num_bails;
+    unsigned num_fallbacks; /* instructions that are tier 0's altogether */
     struct tr_poll polls[TR_MAX_EXITS];
     unsigned num_polls;
     struct tr_vec vec; /* tr_vec.h */

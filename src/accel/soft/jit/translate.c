@@ -114,6 +114,7 @@ static void emit_fallback(struct tr *t, struct wants *w)
     const struct insn *i = &t->src->insn[t->idx];
     bool ends = i->op >= NUM_A64_OPS || a64_rows[i->op].flags & A64_END;
 
+    t->num_fallbacks++;
     t_vec_flush(t);
     want_record(t, w, t->idx);
     call_to(t, t->glue->fallback);
