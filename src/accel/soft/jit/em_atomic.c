@@ -6,7 +6,7 @@
  * MFENCE would be 16). Misaligned addresses are tier 0's, which faults.
  */
 
-#include "accel/soft/jit/tr.h"
+#include "accel/soft/jit/em_atomic.h"
 
 static void locked(struct tr *t)
 {
@@ -22,8 +22,7 @@ static void sized_mem(struct tr *t, unsigned log2, unsigned op, unsigned reg)
     x64_modrm_mem(&t->c, reg, RDX, 0);
 }
 
-/* rdx = host address of the aligned location at [rn] */
-static void location(struct tr *t, const struct insn *i, unsigned log2,
+void atomic_location(struct tr *t, const struct insn *i, unsigned log2,
                      bool write)
 {
     if (i->rn == REG_SP)
@@ -66,7 +65,7 @@ static bool em_ldar(struct tr *t, const struct insn *i)
 {
     unsigned log2 = i->word >> 30, dst = t_dst(i->rd, RAX);
 
-    location(t, i, log2, false);
+    atomic_location(t, i, log2, false);
     load_sized(t, log2, dst);
     t_put(t, i->rd, dst);
     return true;
@@ -76,7 +75,7 @@ static bool em_stlr(struct tr *t, const struct insn *i)
 {
     unsigned log2 = i->word >> 30;
 
-    location(t, i, log2, true);
+    atomic_location(t, i, log2, true);
     t_get_to(t, true, RAX, i->rd);
     operand_size(t, log2);
     sized_mem(t, log2, 0x87, RAX); /* xchg */
@@ -87,7 +86,7 @@ static bool em_swp(struct tr *t, const struct insn *i)
 {
     unsigned log2 = i->word >> 30;
 
-    location(t, i, log2, true);
+    atomic_location(t, i, log2, true);
     t_get_to(t, true, RAX, i->rm);
     operand_size(t, log2);
     sized_mem(t, log2, 0x87, RAX);
@@ -100,7 +99,7 @@ static bool em_ldadd(struct tr *t, const struct insn *i)
 {
     unsigned log2 = i->word >> 30;
 
-    location(t, i, log2, true);
+    atomic_location(t, i, log2, true);
     t_get_to(t, true, RAX, i->rm);
     locked(t);
     operand_size(t, log2);
@@ -118,7 +117,7 @@ static bool fetch_logic(struct tr *t, const struct insn *i, enum x64_alu op,
     unsigned log2 = i->word >> 30;
     uint8_t *again;
 
-    location(t, i, log2, true);
+    atomic_location(t, i, log2, true);
     if (i->rd == REG_SINK) {
         t_get_to(t, true, RCX, i->rm);
         if (invert)
@@ -158,12 +157,57 @@ static bool em_ldeor(struct tr *t, const struct insn *i)
     return fetch_logic(t, i, ALU_XOR, false);
 }
 
+/* The larger or the smaller one: cc, of the old value and the operand, says
+   that the old one stays. */
+static bool fetch_if(struct tr *t, const struct insn *i, enum x64_cc cc)
+{
+    unsigned log2 = i->word >> 30;
+    uint8_t *again;
+
+    atomic_location(t, i, log2, true);
+    load_sized(t, log2, RAX);
+    again = t->c.p;
+    t_get_to(t, true, RCX, i->rm);
+    operand_size(t, log2);
+    x64_rex(&t->c, log2 == 3, RCX, 0, RAX, log2 == 0);
+    x64_opcode(&t->c, log2 == 0 ? 0x38 : 0x39); /* cmp al, cl */
+    x64_modrm_reg(&t->c, RCX, RAX);
+    x64_cmov(&t->c, true, cc, RCX, RAX);
+    locked(t);
+    operand_size(t, log2);
+    sized_mem(t, log2, 0x1b1, RCX);
+    x64_jcc_to(&t->c, CC_NE, again);
+    zero_extend(t, log2, RAX);
+    t_put(t, i->rd, RAX);
+    return true;
+}
+
+static bool em_ldsmax(struct tr *t, const struct insn *i)
+{
+    return fetch_if(t, i, CC_G);
+}
+
+static bool em_ldsmin(struct tr *t, const struct insn *i)
+{
+    return fetch_if(t, i, CC_L);
+}
+
+static bool em_ldumax(struct tr *t, const struct insn *i)
+{
+    return fetch_if(t, i, CC_A);
+}
+
+static bool em_ldumin(struct tr *t, const struct insn *i)
+{
+    return fetch_if(t, i, CC_B);
+}
+
 static bool em_cas(struct tr *t, const struct insn *i)
 {
     unsigned log2 = i->word >> 30;
     unsigned rs = i->rm == 31 ? REG_ZERO : i->rm;
 
-    location(t, i, log2, true);
+    atomic_location(t, i, log2, true);
     t_get_to(t, true, RAX, rs);
     t_get_to(t, true, RCX, i->rd);
     locked(t);
@@ -175,18 +219,33 @@ static bool em_cas(struct tr *t, const struct insn *i)
     return true;
 }
 
+void atomic_monitor(struct tr *t, unsigned bytes)
+{
+    x64_u8(&t->c, 0xc6); /* mov byte [excl_size], imm8 */
+    x64_modrm_mem(&t->c, 0, RBP, CPU(excl_size));
+    x64_u8(&t->c, bytes);
+}
+
+void atomic_if_not_mine(struct tr *t, unsigned bytes, uint8_t *places[2])
+{
+    x64_u8(&t->c, 0x80); /* cmp byte [excl_size], imm8 */
+    x64_modrm_mem(&t->c, ALU_CMP, RBP, CPU(excl_size));
+    x64_u8(&t->c, bytes);
+    places[0] = x64_jcc(&t->c, CC_NE);
+    x64_alu_rm(&t->c, true, ALU_CMP, RDX, RBP, CPU(excl_pa));
+    places[1] = x64_jcc(&t->c, CC_NE);
+}
+
 /* The monitor: where, what was there, how large. */
 static bool em_ldxr(struct tr *t, const struct insn *i)
 {
     unsigned log2 = i->word >> 30;
 
-    location(t, i, log2, false);
+    atomic_location(t, i, log2, false);
     load_sized(t, log2, RAX);
     x64_store(&t->c, true, RDX, RBP, CPU(excl_pa));
     x64_store(&t->c, true, RAX, RBP, CPU(excl_val));
-    x64_u8(&t->c, 0xc6); /* mov byte [excl_size], imm8 */
-    x64_modrm_mem(&t->c, 0, RBP, CPU(excl_size));
-    x64_u8(&t->c, 1u << log2);
+    atomic_monitor(t, 1u << log2);
     t_put(t, i->rd, RAX);
     return true;
 }
@@ -194,15 +253,10 @@ static bool em_ldxr(struct tr *t, const struct insn *i)
 static bool em_stxr(struct tr *t, const struct insn *i)
 {
     unsigned log2 = i->word >> 30;
-    uint8_t *wrong_size, *wrong_place, *done;
+    uint8_t *elsewhere[2], *done;
 
-    location(t, i, log2, true);
-    x64_u8(&t->c, 0x80); /* cmp byte [excl_size], imm8 */
-    x64_modrm_mem(&t->c, ALU_CMP, RBP, CPU(excl_size));
-    x64_u8(&t->c, 1u << log2);
-    wrong_size = x64_jcc(&t->c, CC_NE);
-    x64_alu_rm(&t->c, true, ALU_CMP, RDX, RBP, CPU(excl_pa));
-    wrong_place = x64_jcc(&t->c, CC_NE);
+    atomic_location(t, i, log2, true);
+    atomic_if_not_mine(t, 1u << log2, elsewhere);
     x64_load(&t->c, true, RAX, RBP, CPU(excl_val));
     t_get_to(t, true, RCX, i->rd);
     locked(t);
@@ -211,13 +265,11 @@ static bool em_stxr(struct tr *t, const struct insn *i)
     x64_setcc(&t->c, CC_NE, RAX);
     zero_extend(t, 0, RAX);
     done = x64_jmp(&t->c);
-    x64_here(&t->c, wrong_size);
-    x64_here(&t->c, wrong_place);
+    x64_here(&t->c, elsewhere[0]);
+    x64_here(&t->c, elsewhere[1]);
     x64_mov_imm(&t->c, RAX, 1);
     x64_here(&t->c, done);
-    x64_u8(&t->c, 0xc6);
-    x64_modrm_mem(&t->c, 0, RBP, CPU(excl_size));
-    x64_u8(&t->c, 0);
+    atomic_monitor(t, 0);
     t_put(t, i->rm, RAX);
     return true;
 }
@@ -228,6 +280,8 @@ const struct jit_emitter jit_atomic_emitters[] = {
     {OP_STLR, em_stlr}, {OP_STLLR, em_stlr},
     {OP_SWP, em_swp}, {OP_LDADD, em_ldadd}, {OP_CAS, em_cas},
     {OP_LDCLR, em_ldclr}, {OP_LDSET, em_ldset}, {OP_LDEOR, em_ldeor},
+    {OP_LDSMAX, em_ldsmax}, {OP_LDSMIN, em_ldsmin},
+    {OP_LDUMAX, em_ldumax}, {OP_LDUMIN, em_ldumin},
     {OP_LDXR, em_ldxr}, {OP_LDAXR, em_ldxr},
     {OP_STXR, em_stxr}, {OP_STLXR, em_stxr},
     {0, NULL},

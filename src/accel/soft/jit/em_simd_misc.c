@@ -89,10 +89,15 @@ KERN(cnt)
     v_op(t, P_ADDB, X0, X0, X5);
 }
 
-KERN(rbit)
+void v_rbit8(struct tr *t, unsigned n)
 {
     by_nibbles(t, n, K_RBIT_LOW4, K_RBIT_HIGH4);
     v_op(t, P_OR, X0, X0, X5);
+}
+
+KERN(rbit)
+{
+    v_rbit8(t, n);
 }
 
 /* Where the upper half of a lane (of log2 `size` bytes) counts as many zeroes

@@ -211,6 +211,9 @@ void v_shr_round(struct tr *t, bool sgn, unsigned size, unsigned dst,
 void v_unzip(struct tr *t, unsigned size, unsigned part, unsigned dst,
              unsigned a, unsigned b, unsigned tmp);
 
+/* X0 = bytes of n, the bits of each in reverse. Clobbers X4, X5. */
+void v_rbit8(struct tr *t, unsigned n);
+
 /* FPSR.QC = 1 if x is not zero (if one of its sign bits is set). */
 void v_qc(struct tr *t, unsigned x);
 void v_qc_sign(struct tr *t, unsigned size, unsigned x);

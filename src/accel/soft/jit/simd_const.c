@@ -47,6 +47,22 @@ static void fill_numbers(union vreg *k)
     k[K_QWORD_FF] = (union vreg){.d = {0xff, 0xff}};
 }
 
+/* Both in reverse: the polynomial has 33 bits, times its inverse it is 1 in the
+   low 64. */
+static void fill_crc(union vreg *k)
+{
+    const uint64_t p = 0x1db710641;
+    uint64_t inverse = 0, rest = 1;
+
+    for (unsigned n = 0; n < 64; n++) {
+        if (!(rest >> n & 1))
+            continue;
+        inverse |= 1ull << n;
+        rest ^= p << n;
+    }
+    k[K_CRC32] = (union vreg){.d = {inverse, p}};
+}
+
 /* Leading zeroes of a byte are the smaller one of what its nibbles say: the
    high one 8 if it is zero, the low one 4 and more. */
 static void fill_nibbles(union vreg *k)
@@ -103,6 +119,7 @@ void simd_const_init(struct cpu *cpu)
 {
     fill_numbers(cpu->simd_const);
     fill_nibbles(cpu->simd_const);
+    fill_crc(cpu->simd_const);
     fill_orders(cpu->simd_const);
     for (unsigned size = 0; size < 4; size++)
         fill_threes(cpu->simd_const, size);

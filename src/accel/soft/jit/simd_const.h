@@ -29,6 +29,7 @@ enum simd_const {
     K_CLZ_LOW4,
     K_RBIT_HIGH4,
     K_RBIT_LOW4,
+    K_CRC32,   /* the inverse of CRC32's polynomial, and that */
     K_REV64_8, /* orders of bytes, for PSHUFB */
     K_REV32_8,
     K_REV16_8,

@@ -150,6 +150,8 @@ extern const struct jit_emitter jit_int_emitters[];
 extern const struct jit_emitter jit_branch_emitters[];
 extern const struct jit_emitter jit_mem_emitters[];
 extern const struct jit_emitter jit_atomic_emitters[];
+extern const struct jit_emitter jit_pair_emitters[];
+extern const struct jit_emitter jit_bits_emitters[];
 extern const struct jit_emitter jit_sys_emitters[];
 extern const struct jit_emitter jit_fp_emitters[];
 extern const struct jit_emitter jit_fp_vec_emitters[];

@@ -36,6 +36,7 @@ static void fill_effects(void)
     static const uint16_t to_x[] = {OP_UMOV_w, OP_UMOV_x, OP_SMOV_w, OP_SMOV_x};
 
     set_effect(jit_int_emitters, T_NO_V);
+    set_effect(jit_bits_emitters, T_NO_V);
     for (unsigned n = 0; n < 4; n++)
         effects[divisions[n]] = T_ANYTHING; /* they may bail */
     set_effect(jit_simd_emitters, T_WRITES_V);
@@ -59,6 +60,8 @@ static void fill_tables(void)
     add_emitters(jit_branch_emitters);
     add_emitters(jit_mem_emitters);
     add_emitters(jit_atomic_emitters);
+    add_emitters(jit_pair_emitters);
+    add_emitters(jit_bits_emitters);
     add_emitters(jit_sys_emitters);
     add_emitters(jit_fp_emitters);
     add_emitters(jit_fp_vec_emitters);
