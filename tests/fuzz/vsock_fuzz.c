@@ -9,21 +9,14 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/macros.h"
-#include "dev/virtio_mmio.h"
 #include "dev/vsock.h"
 #include "dev/vsock_packet.h"
 #include "fuzz.h"
 #include "host/host.h"
 #include "input.h"
+#include "rings.h"
 
-#define RAM_AT    0x80000000ull
-#define RAM_BYTES 0x40000ull
-#define DEVICE_AT 0x0f000000ull
-
-/* Rings of queue n at n * RINGS; then the data. */
-enum { DESC = 0, AVAIL = 0x800, USED = 0xc00, RINGS = 0x1000, DATA = 0x4000 };
-enum { QUEUES = 3, QUEUE_SIZE = 16, MAX_STEPS = 300, FILES = 8, PORT = 1 };
+enum { QUEUES = 3, MAX_STEPS = 300, FILES = 8, PORT = 1 };
 
 static struct {
     char path[64], server_path[72];
@@ -31,70 +24,19 @@ static struct {
 } host;
 
 struct machine {
-    struct gmem ram;
+    struct rings rings;
     struct worker *worker;
     struct virtio_dev *dev;
-    struct mmio_bus *bus;
     int files[FILES]; /* of programs of the host; -1: none */
 };
-
-static void write_reg(struct machine *m, unsigned reg, uint64_t value)
-{
-    mmio_bus_write(m->bus, DEVICE_AT + reg, 4, (uint32_t)value);
-}
-
-static void *ram(struct machine *m, uint64_t offset, uint64_t len)
-{
-    return gmem_at(&m->ram, RAM_AT + offset, len);
-}
-
-static void start(struct machine *m)
-{
-    static const uint16_t steps[][2] = {{0x70, 0}, {0x70, 1}, {0x70, 3},
-                                        {0x24, 0}, {0x20, 0}, {0x24, 1},
-                                        {0x20, 1}, {0x70, 11}};
-
-    memset(ram(m, 0, DATA), 0, DATA);
-    for (unsigned n = 0; n < ARRAY_LEN(steps); n++)
-        write_reg(m, steps[n][0], steps[n][1]);
-    for (unsigned q = 0; q < QUEUES; q++) {
-        write_reg(m, 0x30, q);
-        write_reg(m, 0x38, QUEUE_SIZE);
-        write_reg(m, 0x80, RAM_AT + q * RINGS + DESC);
-        write_reg(m, 0x90, RAM_AT + q * RINGS + AVAIL);
-        write_reg(m, 0xa0, RAM_AT + q * RINGS + USED);
-        write_reg(m, 0x44, 1);
-    }
-    write_reg(m, 0x70, 15);
-}
-
-static void put_desc(struct machine *m, unsigned queue, unsigned n,
-                     uint64_t addr, uint32_t len, uint16_t flags, uint16_t next)
-{
-    uint8_t *desc = ram(m, queue * RINGS + DESC + 16 * (n % QUEUE_SIZE), 16);
-
-    memcpy(desc, &addr, 8);
-    memcpy(desc + 8, &len, 4);
-    memcpy(desc + 12, &flags, 2);
-    memcpy(desc + 14, &next, 2);
-}
-
-static void offer(struct machine *m, unsigned queue, unsigned head)
-{
-    uint16_t *avail = ram(m, queue * RINGS + AVAIL, 64);
-
-    avail[2 + avail[1] % QUEUE_SIZE] = (uint16_t)head;
-    avail[1]++;
-    write_reg(m, 0x50, queue);
-}
 
 static void offer_room(struct machine *m, struct input *in)
 {
     unsigned queue = take(in, 1) % 4 ? 0 : 2, n = take(in, 1) % QUEUE_SIZE;
 
-    put_desc(m, queue, n, RAM_AT + DATA + n * 0x1000,
+    put_desc(&m->rings, queue, n, RAM_AT + DATA + n * 0x1000,
              (uint32_t)take(in, 2) & 0xfff, 2, 0);
-    offer(m, queue, n);
+    offer(&m->rings, queue, n);
 }
 
 static void send_packet(struct machine *m, struct input *in)
@@ -114,10 +56,11 @@ static void send_packet(struct machine *m, struct input *in)
     hdr.fwd_cnt = odd & 16 ? (uint32_t)take(in, 4) : 0;
     hdr.type = odd & 32 ? 2 : 1;
     hdr.dst_cid = odd & 64 ? 9 : 2;
-    memcpy(ram(m, DATA + 0x20000, sizeof(hdr)), &hdr, sizeof(hdr));
-    put_desc(m, 1, 0, RAM_AT + DATA + 0x20000, sizeof(hdr), hdr.len ? 1 : 0, 1);
-    put_desc(m, 1, 1, RAM_AT + DATA, len, 0, 0);
-    offer(m, 1, 0);
+    memcpy(ram(&m->rings, DATA + 0x20000, sizeof(hdr)), &hdr, sizeof(hdr));
+    put_desc(&m->rings, 1, 0, RAM_AT + DATA + 0x20000, sizeof(hdr),
+             hdr.len ? 1 : 0, 1);
+    put_desc(&m->rings, 1, 1, RAM_AT + DATA, len, 0, 0);
+    offer(&m->rings, 1, 0);
 }
 
 /* Anything, anywhere, on any queue. */
@@ -125,9 +68,10 @@ static void send_nonsense(struct machine *m, struct input *in)
 {
     unsigned queue = take(in, 1) % QUEUES, n = (unsigned)take(in, 1);
 
-    put_desc(m, queue, n, RAM_AT - 64 + take(in, 3), (uint32_t)take(in, 2),
-             (uint16_t)(take(in, 1) & 7), (uint16_t)(take(in, 1) & 31));
-    offer(m, queue, n & 31);
+    put_desc(&m->rings, queue, n, RAM_AT - 64 + take(in, 3),
+             (uint32_t)take(in, 2), (uint16_t)(take(in, 1) & 7),
+             (uint16_t)(take(in, 1) & 31));
+    offer(&m->rings, queue, n & 31);
 }
 
 static void add_file(struct machine *m, int fd)
@@ -192,7 +136,7 @@ static void do_other(struct machine *m, struct input *in)
 
     switch (take(in, 1) % 8) {
     case 0:
-        start(m);
+        rings_start(&m->rings, QUEUES, 0);
         break;
     case 1:
         vsock_transport_reset(m->dev);
@@ -203,10 +147,10 @@ static void do_other(struct machine *m, struct input *in)
         vsock_set_state(m->dev, &s);
         break;
     case 3:
-        write_reg(m, (unsigned)take(in, 1) * 4, take(in, 4));
+        write_reg(&m->rings, (unsigned)take(in, 1) * 4, take(in, 4));
         break;
     case 4:
-        mmio_bus_read(m->bus, DEVICE_AT + 0x100 + (take(in, 1) & 15), 4);
+        mmio_bus_read(m->rings.bus, DEVICE_AT + 0x100 + (take(in, 1) & 15), 4);
         break;
     default:
         add_file(m, host_unix_accept(host.server));
@@ -243,17 +187,13 @@ static void make(struct machine *m)
 {
     const struct vsock_options opt = {
         .guest_cid = 3, .path = host.path, .listener = host.listener};
-    struct mmio_dev *mmio;
 
-    gmem_init(&m->ram);
-    m->bus = mmio_bus_new(NULL);
+    rings_init(&m->rings);
     m->worker = worker_new_stepped(NULL);
-    if (gmem_add(&m->ram, RAM_AT, RAM_BYTES, NULL) < 0 || !m->bus || !m->worker)
+    if (!m->worker)
         abort();
-    m->dev = vsock_new(&opt, m->worker, &m->ram, NULL);
-    mmio = virtio_mmio_new(m->dev, NULL);
-    if (!mmio || mmio_bus_add(m->bus, DEVICE_AT, mmio, NULL) < 0)
-        abort();
+    m->dev = vsock_new(&opt, m->worker, &m->rings.ram, NULL);
+    rings_attach(&m->rings, m->dev);
     for (unsigned n = 0; n < FILES; n++)
         m->files[n] = -1;
 }
@@ -277,14 +217,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!host.listener)
         set_up();
     make(&m);
-    start(&m);
+    rings_start(&m.rings, QUEUES, 0);
     for (unsigned n = 0; n < MAX_STEPS && in.left; n++)
         step(&m, &in);
     for (unsigned n = 0; n < 4; n++)
         worker_step(m.worker);
-    mmio_bus_free(m.bus);
+    mmio_bus_free(m.rings.bus);
     worker_free(m.worker);
-    gmem_release(&m.ram);
+    gmem_release(&m.rings.ram);
     for (unsigned n = 0; n < FILES; n++)
         if (m.files[n] >= 0)
             close(m.files[n]);
