@@ -77,6 +77,8 @@ struct mmio_log {
     } log[MMIO_LOG_MAX];
 };
 
+enum { NUM_ADDENDS = 8 };
+
 struct cpu {
     /* x[31] is the SP in use; x[REG_ZERO] is always 0; x[REG_SINK] is where
        writes to the zero register go. */
@@ -89,11 +91,12 @@ struct cpu {
        (FLAGS_*), and what its shared parts need. Meaningless outside it. */
     uint64_t page_base;
     uint32_t hflags;
-    const void *jumps;    /* the jump cache */
-    const void *fn_table; /* executors by a64_op */
-    uint64_t *fallbacks;  /* executed by tier 0 from there, by a64_op */
-    uint32_t wait_mask;   /* CPUs a DSB waits for: mmu_work.c */
-    uint64_t misses;      /* memory accesses that took the slow way */
+    const void *jumps;            /* the jump cache */
+    const void *fn_table;         /* executors by a64_op */
+    uint64_t *fallbacks;          /* executed by tier 0 from there, by a64_op */
+    uint32_t wait_mask;           /* CPUs a DSB waits for: mmu_work.c */
+    uint64_t misses;              /* memory accesses that took the slow way */
+    uint64_t addend[NUM_ADDENDS]; /* of groups of accesses: tr_group.h */
 
     uint32_t nzcv; /* N Z C V in bits 31..28, the others 0 */
     _Atomic uint32_t attention;

@@ -22,6 +22,8 @@ struct jpage {
 struct jexit {
     uint8_t *place;    /* the displacement, in the writable view */
     uint8_t *unlinked; /* what it leads to when it is not linked */
+    uint8_t *late;     /* NULL, or displacement to link if NZCV is wanted */
+    uint8_t *keep;     /* NULL, or the code that is for that alone */
     struct jblock *owner;
     struct tr_slot *slot; /* NULL: within the page */
     int64_t target;
@@ -174,12 +176,38 @@ static struct jpage *page_of(struct jit_cache *cache, gpa_t pa, uint32_t gen)
     return p;
 }
 
+/* Where the target sets NZCV itself, what writes it for others is skipped: a
+   stub that ends at `late`, or code in line that becomes two NOPs. */
+static void patch_exit(const struct jexit *x, const struct jblock *b)
+{
+    static const uint8_t nops[T_KEEP_BYTES] = {0x0f, 0x1f, 0x84, 0,    0, 0,
+                                               0,    0,    0x0f, 0x1f, 0};
+
+    if (x->late && !b->sets_flags)
+        x64_patch(x->late, b->entry);
+    else
+        x64_patch(x->place, b->entry);
+    if (x->keep && b->sets_flags)
+        memcpy(x->keep, nops, sizeof(nops));
+}
+
+static void unpatch_exit(const struct jexit *x)
+{
+    struct x64 c = {.p = x->keep};
+
+    x64_patch(x->place, x->unlinked);
+    if (x->late)
+        x64_patch(x->late, x->late + 4);
+    if (x->keep)
+        t_flags_keep(&c);
+}
+
 static void unlink_incoming(struct jit_cache *cache, struct jblock *b)
 {
     while (b->incoming) {
         struct jexit *x = &cache->exits[b->incoming - 1];
 
-        x64_patch(x->place, x->unlinked);
+        unpatch_exit(x);
         b->incoming = x->next;
         x->next = 0;
         cache->stats.unlinks++;
@@ -252,6 +280,7 @@ static struct jblock *keep_block(struct jit_cache *cache,
                          .mode = src->mode,
                          .gen = gen,
                          .count = src->count,
+                         .sets_flags = translate_sets_flags(src),
                          .words = words};
     *chain = page->blocks = b;
     return b;
@@ -267,6 +296,8 @@ static void keep_exits(struct jit_cache *cache, const struct tr *t,
         cache->exits[cache->num_exits++] =
             (struct jexit){.place = t->exits[n].place,
                            .unlinked = t->exits[n].place + 4 + rel,
+                           .late = t->exits[n].late,
+                           .keep = t->exits[n].keep,
                            .owner = b,
                            .slot = (void *)t->exits[n].slot,
                            .target = t->exits[n].target};
@@ -291,7 +322,7 @@ struct jblock *jit_cache_add(struct jit_cache *cache, const struct block *src,
     t->mode = src->mode;
     t->src = src;
     t->start = (uint32_t)(src->pa & 4095);
-    t->flags_live = t->sp_aligned = t->ended = false;
+    t->flags_live = t->flags_pending = t->sp_aligned = t->ended = false;
     t->count_insns = cache->count_insns;
     t->chaos = cache->chaos;
     t->num_exits = t->num_bails = t->num_polls = 0;
@@ -335,7 +366,7 @@ void jit_cache_link(struct jit_cache *cache, uint32_t number, struct jblock *b,
         if (n - 1 == number)
             return;
     }
-    x64_patch(x->place, b->entry);
+    patch_exit(x, b);
     x->next = b->incoming;
     b->incoming = number + 1;
     cache->stats.links++;

@@ -30,6 +30,7 @@ struct jblock {
     uint32_t count;
     uint32_t incoming; /* number + 1 of the first exit linked here */
     uint32_t bytes;
+    bool sets_flags;       /* before it reads them: translate_sets_flags */
     uint8_t *entry;        /* in the writable view */
     const uint32_t *words; /* count of them, as translated */
 };

@@ -331,8 +331,7 @@ static bool cond_compare(struct tr *t, const struct insn *i, unsigned op)
     compare(t, is_d(i), op, a, b);
     end = x64_jmp(&t->c);
     x64_here(&t->c, otherwise);
-    x64_store_imm(&t->c, false, RBP, CPU(hflags),
-                  (int32_t)((nzcv & 12) << 12 | (nzcv & 2) << 7 | (nzcv & 1)));
+    x64_store_imm(&t->c, false, RBP, CPU(hflags), t_hflags_of(nzcv));
     x64_here(&t->c, end);
     t->flags_live = t->flags_kept = false;
     return true;

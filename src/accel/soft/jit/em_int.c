@@ -318,7 +318,7 @@ static void carry_in(struct tr *t, bool inverted)
 {
     x64_op_rm(&t->c, false, 0x1b6, RAX, RBP, CPU(hflags) + 1);
     x64_shift_imm(&t->c, false, SH_SHR, RAX, 1); /* bit 0 into CF */
-    if (inverted)
+    if (!inverted)
         x64_u8(&t->c, 0xf5);
 }
 
@@ -356,13 +356,6 @@ static bool em_sbcs(struct tr *t, const struct insn *i)
     return alu_carry(t, i, ALU_SBB, 2);
 }
 
-/* hflags for a constant NZCV */
-static uint32_t hflags_of(unsigned nzcv)
-{
-    return (nzcv >> 3 & 1) << 15 | (nzcv >> 2 & 1) << 14 |
-           (nzcv >> 1 & 1) << 8 | (nzcv & 1);
-}
-
 /* A compare under a condition: two ways that meet with hflags written. */
 static bool cond_compare(struct tr *t, const struct insn *i, bool is_cmp,
                          bool has_imm)
@@ -392,7 +385,7 @@ static bool cond_compare(struct tr *t, const struct insn *i, bool is_cmp,
         done = x64_jmp(&t->c);
         x64_here(&t->c, otherwise);
         x64_store_imm(&t->c, false, RBP, CPU(hflags),
-                      (int32_t)hflags_of(FIELD(i, 3, 0)));
+                      t_hflags_of(FIELD(i, 3, 0)));
         x64_here(&t->c, done);
         t->flags_live = t->flags_kept = false;
     }
@@ -419,6 +412,20 @@ static bool em_ccmn_imm(struct tr *t, const struct insn *i)
     return cond_compare(t, i, false, true);
 }
 
+/* CSET and CSETM: 0 if cc, else 1 or -1. */
+static bool cond_set(struct tr *t, const struct insn *i, enum x64_cc cc,
+                     bool minus)
+{
+    unsigned dst = t_dst(i->rd, RAX);
+
+    x64_setcc(&t->c, minus ? cc : cc ^ 1, RAX);
+    x64_op_rr(&t->c, false, 0x1b6, dst, RAX); /* movzx */
+    if (minus)
+        x64_lea(&t->c, is_x(i), dst, dst, -1);
+    t_put(t, i->rd, dst);
+    return true;
+}
+
 /* rcx = what is chosen when the condition fails; moves only, so that the
    host's flags live on. NOT keeps them; NEG and INC are done by lea. */
 static bool cond_select(struct tr *t, const struct insn *i, bool invert,
@@ -431,21 +438,23 @@ static bool cond_select(struct tr *t, const struct insn *i, bool invert,
     if (cond >= 14)
         return false;
     cc = t_cond(t, cond);
+    t->flags_kept = t->flags_live;
+    if (i->rn == REG_ZERO && i->rm == REG_ZERO && invert != plus_one)
+        return cond_set(t, i, cc, invert);
     t_get_to(t, w, RCX, i->rm);
     if (invert)
         x64_f7(&t->c, w, 2, RCX); /* NOT */
     if (plus_one)
         x64_lea(&t->c, w, RCX, RCX, 1);
     if (i->rn == REG_ZERO) {
-        x64_mov_imm(&t->c, RDX, 0);
-        x64_cmov(&t->c, w, cc, RCX, RDX);
+        x64_mov_imm(&t->c, RAX, 0);
+        x64_cmov(&t->c, w, cc, RCX, RAX);
     } else if (t_pinned(i->rn) >= 0) {
         x64_cmov(&t->c, w, cc, RCX, (unsigned)t_pinned(i->rn));
     } else {
         x64_op_rm(&t->c, w, 0x140 | cc, RCX, RBP, CPU_X(i->rn));
     }
     t_put(t, i->rd, RCX);
-    t->flags_kept = t->flags_live;
     return true;
 }
 

@@ -1,55 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Emitters of loads and stores of general registers. The address is in rax or
- * in the base's own register, t_tlb_add makes rdx what to add to it or bails;
+ * in the base's own register, rdx is what to add to it;
  * whatever is not a hit on an aligned stack in ordinary RAM is tier 0's.
  */
 
-#include "accel/soft/jit/tr.h"
+#include "accel/soft/jit/tr_group.h"
 
 /* What kind of access a row is. */
 enum mode { OFF, POST, PRE, REG, UXTW, SXTW };
 
-/* The register that holds the address of the access: the base itself where
-   nothing is added and it lives in one, else rax. */
-static unsigned address(struct tr *t, const struct insn *i, enum mode mode,
-                        unsigned log2)
+/* Where the access by an index register is: its address goes to rax. */
+static struct t_place indexed(struct tr *t, const struct insn *i,
+                              enum mode mode, unsigned log2, bool write)
 {
     unsigned base, index = RCX;
-    int32_t disp = mode == OFF || mode == PRE ? (int32_t)i->imm : 0;
 
     if (i->rn == REG_SP)
         t_sp_check(t);
-    t->sp_kept = mode == OFF || mode >= REG || !(i->imm & 15);
     base = t_get(t, i->rn, RAX);
     if (mode == UXTW)
         t_get_to(t, false, RCX, i->rm);
     else if (mode == SXTW)
         x64_op_rr(&t->c, true, 0x63, RCX, t_get(t, i->rm, RCX));
-    else if (mode == REG)
-        index = t_get(t, i->rm, RCX);
-    else if (!disp)
-        return base;
-    if (mode >= REG)
-        x64_lea_sib(&t->c, true, RAX, base, index, FIELD(i, 12, 12) ? log2 : 0,
-                    0);
     else
-        x64_lea(&t->c, true, RAX, base, disp);
-    return RAX;
+        index = t_get(t, i->rm, RCX);
+    x64_lea_sib(&t->c, true, RAX, base, index, FIELD(i, 12, 12) ? log2 : 0, 0);
+    t_tlb_add(t, RAX, 1u << log2, write);
+    return (struct t_place){.va = RAX};
 }
 
-/* va still holds the address. */
-static void write_back(struct tr *t, const struct insn *i, enum mode mode,
-                       unsigned va)
+static struct t_place place(struct tr *t, const struct insn *i, enum mode mode,
+                            unsigned bytes, bool write)
 {
-    if (mode == PRE) {
-        t_put(t, i->rn, va);
-    } else if (mode == POST) {
-        unsigned dst = t_dst(i->rn, RAX);
+    t->sp_kept = mode == OFF || !(i->imm & 15);
+    return t_place(t, i, mode == POST ? 0 : (int32_t)i->imm, bytes, write);
+}
 
-        x64_lea(&t->c, true, dst, va, (int32_t)i->imm);
-        t_put(t, i->rn, dst);
-    }
+static void write_back(struct tr *t, const struct insn *i, enum mode mode,
+                       const struct t_place *p)
+{
+    if (mode == PRE || mode == POST)
+        t_write_back(t, i, p, (int32_t)i->imm);
 }
 
 /* How each width and extension is loaded: opcode and REX.W. */
@@ -67,27 +59,27 @@ static const struct load_op load_ops[] = {
     [LSHW] = {0x1bf, false, 1},
 };
 
-/* rd = [va + rdx + disp] */
+/* rd = [p + disp] */
 static void load_from(struct tr *t, unsigned rd, const struct load_op *op,
-                      unsigned va, int32_t disp)
+                      const struct t_place *p, int32_t disp)
 {
     unsigned dst = t_dst(rd, RCX);
 
-    x64_op_sib(&t->c, op->w, op->op, dst, va, RDX, 0, disp);
+    x64_op_sib(&t->c, op->w, op->op, dst, p->va, RDX, 0, p->disp + disp);
     t_put(t, rd, dst);
 }
 
-/* [va + rdx + disp] = rd, 1 << log2 bytes of it */
-static void store_to(struct tr *t, unsigned log2, unsigned rd, unsigned va,
-                     int32_t disp)
+/* [p + disp] = rd, 1 << log2 bytes of it */
+static void store_to(struct tr *t, unsigned log2, unsigned rd,
+                     const struct t_place *p, int32_t disp)
 {
     unsigned reg = t_get(t, rd, RCX);
 
     if (log2 == 1)
         x64_u8(&t->c, 0x66);
-    x64_rex(&t->c, log2 == 3, reg, RDX, va, log2 == 0);
+    x64_rex(&t->c, log2 == 3, reg, RDX, p->va, log2 == 0);
     x64_u8(&t->c, log2 == 0 ? 0x88 : 0x89);
-    x64_modrm_sib(&t->c, reg, va, RDX, 0, disp);
+    x64_modrm_sib(&t->c, reg, p->va, RDX, 0, p->disp + disp);
 }
 
 /* Write-back comes last, unless what is loaded shall win (rd == rn). */
@@ -95,23 +87,23 @@ static bool load(struct tr *t, const struct insn *i, enum load_kind kind,
                  enum mode mode)
 {
     const struct load_op *op = &load_ops[kind];
-    unsigned va = address(t, i, mode, op->log2);
+    struct t_place p = mode >= REG ? indexed(t, i, mode, op->log2, false)
+                                   : place(t, i, mode, 1u << op->log2, false);
 
-    t_tlb_add(t, va, 1u << op->log2, false);
-    load_from(t, i->rd, op, va, 0);
+    load_from(t, i->rd, op, &p, 0);
     if (i->rd != i->rn)
-        write_back(t, i, mode, va);
+        write_back(t, i, mode, &p);
     return true;
 }
 
 static bool store(struct tr *t, const struct insn *i, unsigned log2,
                   enum mode mode)
 {
-    unsigned va = address(t, i, mode, log2);
+    struct t_place p = mode >= REG ? indexed(t, i, mode, log2, true)
+                                   : place(t, i, mode, 1u << log2, true);
 
-    t_tlb_add(t, va, 1u << log2, true);
-    store_to(t, log2, i->rd, va, 0);
-    write_back(t, i, mode, va);
+    store_to(t, log2, i->rd, &p, 0);
+    write_back(t, i, mode, &p);
     return true;
 }
 
@@ -120,29 +112,27 @@ static bool load_pair(struct tr *t, const struct insn *i, enum load_kind kind,
                       enum mode mode)
 {
     const struct load_op *op = &load_ops[kind];
-    unsigned va = address(t, i, mode, 0);
-    bool base_first = t_pinned(i->rd) == (int)va;
+    struct t_place p = place(t, i, mode, 2u << op->log2, false);
+    bool base_first = t_pinned(i->rd) == (int)p.va;
 
-    t_tlb_add(t, va, 2u << op->log2, false);
     if (!base_first)
-        load_from(t, i->rd, op, va, 0);
-    load_from(t, i->ra, op, va, 1 << op->log2);
+        load_from(t, i->rd, op, &p, 0);
+    load_from(t, i->ra, op, &p, 1 << op->log2);
     if (base_first)
-        load_from(t, i->rd, op, va, 0);
+        load_from(t, i->rd, op, &p, 0);
     if (i->rd != i->rn && i->ra != i->rn)
-        write_back(t, i, mode, va);
+        write_back(t, i, mode, &p);
     return true;
 }
 
 static bool store_pair(struct tr *t, const struct insn *i, unsigned log2,
                        enum mode mode)
 {
-    unsigned va = address(t, i, mode, 0);
+    struct t_place p = place(t, i, mode, 2u << log2, true);
 
-    t_tlb_add(t, va, 2u << log2, true);
-    store_to(t, log2, i->rd, va, 0);
-    store_to(t, log2, i->ra, va, 1 << log2);
-    write_back(t, i, mode, va);
+    store_to(t, log2, i->rd, &p, 0);
+    store_to(t, log2, i->ra, &p, 1 << log2);
+    write_back(t, i, mode, &p);
     return true;
 }
 
@@ -150,10 +140,11 @@ static bool load_literal(struct tr *t, const struct insn *i,
                          enum load_kind kind)
 {
     const struct load_op *op = &load_ops[kind];
+    const struct t_place p = {.va = RAX};
 
     t_pc_to(t, RAX, t->start + i->imm);
     t_tlb_add(t, RAX, 1u << op->log2, false);
-    load_from(t, i->rd, op, RAX, 0);
+    load_from(t, i->rd, op, &p, 0);
     return true;
 }
 
@@ -253,5 +244,33 @@ const struct jit_emitter jit_mem_emitters[] = {
     {OP_PRFM_imm, em_nothing}, {OP_PRFM_reg, em_nothing},
     {OP_PRFM_lit, em_nothing}, {OP_PRFUM, em_nothing},
     {0, NULL},
+};
+
+#define INDEXED(name) OP_##name##_reg, OP_##name##_uxtw, OP_##name##_sxtw
+const uint16_t jit_mem_indexed[] = {
+    INDEXED(LDRB), INDEXED(LDRH), INDEXED(LDRW), INDEXED(LDRX),
+    INDEXED(LDRSBX), INDEXED(LDRSHX), INDEXED(LDRSWX), INDEXED(LDRSBW),
+    INDEXED(LDRSHW), INDEXED(STRB), INDEXED(STRH), INDEXED(STRW),
+    INDEXED(STRX), 0,
+};
+
+#define ONE(name, bytes, write)                                                \
+    {OP_##name##_imm, bytes, T_OFF, write, false, false},                      \
+    {OP_##name##_ur, bytes, T_OFF, write, false, false},                       \
+    {OP_##name##_post, bytes, T_POST, write, false, false},                    \
+    {OP_##name##_pre, bytes, T_PRE, write, false, false}
+#define TWO(name, bytes, write)                                                \
+    {OP_##name##_imm, bytes, T_OFF, write, true, false},                       \
+    {OP_##name##_post, bytes, T_POST, write, true, false},                     \
+    {OP_##name##_pre, bytes, T_PRE, write, true, false}
+const struct t_access jit_mem_accesses[] = {
+    ONE(LDRB, 1, false), ONE(LDRH, 2, false), ONE(LDRW, 4, false),
+    ONE(LDRX, 8, false), ONE(LDRSBX, 1, false), ONE(LDRSHX, 2, false),
+    ONE(LDRSWX, 4, false), ONE(LDRSBW, 1, false), ONE(LDRSHW, 2, false),
+    ONE(STRB, 1, true), ONE(STRH, 2, true), ONE(STRW, 4, true),
+    ONE(STRX, 8, true),
+    TWO(LDPW, 8, false), TWO(LDPX, 16, false), TWO(LDPSWX, 8, false),
+    TWO(STPW, 8, true), TWO(STPX, 16, true),
+    {0, 0, 0, false, false, false},
 };
 /* clang-format on */

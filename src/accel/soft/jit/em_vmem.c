@@ -1,54 +1,62 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Emitters of loads and stores of SIMD and FP registers but for structures
- * (em_vstruct.c). As in em_mem.c: the address goes to rax, t_tlb makes rdx of
- * it or bails, write-back comes last.
+ * (em_vstruct.c). As in em_mem.c, write-back comes last.
  */
 
 #include "accel/soft/jit/vmem.h"
 
-/* [rdx + disp] to Vn, the rest of it zero; log2 of the bytes. */
-void vmem_load(struct tr *t, unsigned n, unsigned log2, int32_t disp)
+#include "accel/soft/jit/tr_group.h"
+
+/* An instruction between xmm and memory: at va + rdx + disp, or with no va at
+   rdx + disp. */
+enum { NO_VA = RSP };
+
+static void vex_at(struct tr *t, unsigned vop, unsigned xmm, unsigned va,
+                   int32_t disp)
 {
-    switch (log2) {
-    case 0:
-    case 1:
-        x64_op_rm(&t->c, false, log2 ? 0x1b7 : 0x1b6, RCX, RDX, disp);
+    if (va == NO_VA)
+        x64_vex_rm(&t->c, vop, false, xmm, 0, RDX, disp);
+    else
+        x64_vex_sib(&t->c, vop, false, xmm, 0, va, RDX, disp);
+}
+
+static void load_at(struct tr *t, unsigned n, unsigned log2, unsigned va,
+                    int32_t disp)
+{
+    static const unsigned ops[] = {0x1b6, 0x1b7, V_MOVSS, V_MOVSD, V_MOVUPS};
+
+    if (log2 >= 2) {
+        vex_at(t, ops[log2], X0, va, disp);
+    } else {
+        if (va == NO_VA)
+            x64_op_rm(&t->c, false, ops[log2], RCX, RDX, disp);
+        else
+            x64_op_sib(&t->c, false, ops[log2], RCX, va, RDX, 0, disp);
         x64_vex_rr(&t->c, V_MOVD_TO, false, X0, 0, RCX);
-        break;
-    case 2:
-        x64_vex_rm(&t->c, V_MOVSS, false, X0, 0, RDX, disp);
-        break;
-    case 3:
-        x64_vex_rm(&t->c, V_MOVSD, false, X0, 0, RDX, disp);
-        break;
-    default:
-        x64_vex_rm(&t->c, V_MOVUPS, false, X0, 0, RDX, disp);
-        break;
     }
     t_vstore(t, n, X0);
 }
 
+static void store_at(struct tr *t, unsigned n, unsigned log2, unsigned va,
+                     int32_t disp)
+{
+    static const unsigned ops[] = {P_EXTRB, P_EXTRW, V_MOVSS_ST, V_MOVSD_ST,
+                                   V_MOVUPS_ST};
+
+    vex_at(t, ops[log2], t_vget(t, n), va, disp);
+    if (log2 < 2)
+        x64_u8(&t->c, 0); /* the lane */
+}
+
+void vmem_load(struct tr *t, unsigned n, unsigned log2, int32_t disp)
+{
+    load_at(t, n, log2, NO_VA, disp);
+}
+
 void vmem_store(struct tr *t, unsigned n, unsigned log2, int32_t disp)
 {
-    unsigned x = t_vget(t, n);
-
-    switch (log2) {
-    case 0:
-    case 1:
-        x64_vex_rm(&t->c, log2 ? P_EXTRW : P_EXTRB, false, x, 0, RDX, disp);
-        x64_u8(&t->c, 0);
-        break;
-    case 2:
-        x64_vex_rm(&t->c, V_MOVSS_ST, false, x, 0, RDX, disp);
-        break;
-    case 3:
-        x64_vex_rm(&t->c, V_MOVSD_ST, false, x, 0, RDX, disp);
-        break;
-    default:
-        x64_vex_rm(&t->c, V_MOVUPS_ST, false, x, 0, RDX, disp);
-        break;
-    }
+    store_at(t, n, log2, NO_VA, disp);
 }
 
 /* A misaligned SP may fault: tier 0 knows. */
@@ -87,38 +95,38 @@ static void base_index(struct tr *t, const struct insn *i, unsigned log2)
     x64_lea_sib(&t->c, true, RAX, base, index, by, 0);
 }
 
-/* rn = rax + disp */
-static void write_back(struct tr *t, const struct insn *i, int32_t disp)
-{
-    unsigned dst = t_dst(i->rn, RAX);
-
-    if (disp || dst != RAX)
-        x64_lea(&t->c, true, dst, RAX, disp);
-    t_put(t, i->rn, dst);
-}
-
 enum vmode { OFF, POST, PRE, REG };
+
+static struct t_place place(struct tr *t, const struct insn *i, unsigned log2,
+                            enum vmode mode, bool write, bool pair)
+{
+    unsigned bytes = (pair ? 2u : 1u) << log2;
+
+    if (mode != REG) {
+        t->sp_kept = mode == OFF || !(i->imm & 15);
+        return t_place(t, i, mode == POST ? 0 : (int32_t)i->imm, bytes, write);
+    }
+    base_index(t, i, log2);
+    t_tlb_add(t, RAX, bytes, write);
+    return (struct t_place){.va = RAX};
+}
 
 /* One register, or with `pair` two. */
 static bool access_v(struct tr *t, const struct insn *i, unsigned log2,
                      enum vmode mode, bool write, bool pair)
 {
-    unsigned bytes = 1u << log2;
-    void (*move)(struct tr *, unsigned, unsigned, int32_t) =
-        write ? vmem_store : vmem_load;
+    void (*move)(struct tr *, unsigned, unsigned, unsigned, int32_t) =
+        write ? store_at : load_at;
+    struct t_place p;
 
     if (!simd_ok(t))
         return false;
-    if (mode == REG)
-        base_index(t, i, log2);
-    else
-        vmem_base(t, i, mode == POST ? 0 : (int32_t)i->imm);
-    t_tlb(t, pair ? 2 * bytes : bytes, write);
-    move(t, i->rd, log2, 0);
+    p = place(t, i, log2, mode, write, pair);
+    move(t, i->rd, log2, p.va, p.disp);
     if (pair)
-        move(t, i->ra, log2, (int32_t)bytes);
+        move(t, i->ra, log2, p.va, p.disp + (1 << log2));
     if (mode == PRE || mode == POST)
-        write_back(t, i, mode == POST ? (int32_t)i->imm : 0);
+        t_write_back(t, i, &p, (int32_t)i->imm);
     return true;
 }
 
@@ -197,5 +205,29 @@ const struct jit_emitter jit_vmem_emitters[] = {
     P(LDP_S), P(LDP_D), P(LDP_Q), P(STP_S), P(STP_D), P(STP_Q),
     E(LDR_S_lit), E(LDR_D_lit), E(LDR_Q_lit),
     {0, NULL},
+};
+
+#define INDEXED(NAME) OP_##NAME##_reg, OP_##NAME##_uxtw, OP_##NAME##_sxtw
+const uint16_t jit_vmem_indexed[] = {
+    INDEXED(LDR_S), INDEXED(LDR_D), INDEXED(LDR_Q), INDEXED(STR_S),
+    INDEXED(STR_D), INDEXED(STR_Q), 0,
+};
+
+#define A1(NAME, bytes, write)                                \
+    {OP_##NAME##_imm, bytes, T_OFF, write, false, true},      \
+    {OP_##NAME##_ur, bytes, T_OFF, write, false, true},       \
+    {OP_##NAME##_post, bytes, T_POST, write, false, true},    \
+    {OP_##NAME##_pre, bytes, T_PRE, write, false, true}
+#define A2(NAME, bytes, write)                                \
+    {OP_##NAME##_imm, bytes, T_OFF, write, true, true},       \
+    {OP_##NAME##_np, bytes, T_OFF, write, true, true},        \
+    {OP_##NAME##_post, bytes, T_POST, write, true, true},     \
+    {OP_##NAME##_pre, bytes, T_PRE, write, true, true}
+const struct t_access jit_vmem_accesses[] = {
+    A1(LDR_S, 4, false), A1(LDR_D, 8, false), A1(LDR_Q, 16, false),
+    A1(STR_S, 4, true), A1(STR_D, 8, true), A1(STR_Q, 16, true),
+    A2(LDP_S, 8, false), A2(LDP_D, 16, false), A2(LDP_Q, 32, false),
+    A2(STP_S, 8, true), A2(STP_D, 16, true), A2(STP_Q, 32, true),
+    {0, 0, 0, false, false, false},
 };
 // clang-format on

@@ -36,6 +36,7 @@ static void flags_to_arm(struct x64 *c)
     x64_shift_imm(c, false, SH_SHL, RCX, 16); /* N Z */
     x64_mov(c, false, RDX, RAX);
     x64_alu_ri(c, false, ALU_AND, RDX, 0x100);
+    x64_alu_ri(c, false, ALU_XOR, RDX, 0x100);
     x64_shift_imm(c, false, SH_SHL, RDX, 21); /* C */
     x64_shift_imm(c, false, SH_SHL, RAX, 31);
     x64_shift_imm(c, false, SH_SHR, RAX, 3); /* V */
@@ -52,6 +53,7 @@ static void flags_from_arm(struct x64 *c)
     x64_alu_ri(c, false, ALU_AND, RCX, 0xc000);
     x64_mov(c, false, RDX, RAX);
     x64_shift_imm(c, false, SH_SHR, RDX, 21);
+    x64_f7(c, false, 2, RDX); /* NOT */
     x64_alu_ri(c, false, ALU_AND, RDX, 0x100);
     x64_shift_imm(c, false, SH_SHR, RAX, 28);
     x64_alu_ri(c, false, ALU_AND, RAX, 1);

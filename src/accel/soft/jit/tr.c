@@ -4,6 +4,7 @@
 #include "accel/soft/jit/tr.h"
 
 #include "accel/soft/jit/jit.h"
+#include "accel/soft/jit/tr_group.h"
 #include "accel/soft/jit/tr_vec.h"
 
 #include "accel/soft/mmu.h"
@@ -66,85 +67,15 @@ void t_alu(struct tr *t, bool w, enum x64_alu op, unsigned dst, unsigned g)
         x64_alu_rm(&t->c, w, op, dst, RBP, CPU_X(g));
 }
 
-void t_flags_set(struct tr *t, bool inverted)
-{
-    if (inverted)
-        x64_u8(&t->c, 0xf5); /* cmc */
-    x64_u8(&t->c, 0x9f);     /* lahf */
-    x64_setcc(&t->c, CC_O, RAX);
-    x64_u8(&t->c, 0x66); /* mov [hflags], ax */
-    x64_op_rm(&t->c, false, 0x89, RAX, RBP, CPU(hflags));
-    t->flags_live = t->flags_kept = true;
-}
-
-/* With the host's flags in the Arm's polarity. HI and LS want a borrow. */
-static enum x64_cc cond_live(struct tr *t, unsigned cond)
-{
-    static const uint8_t cc[14] = {CC_E,  CC_NE, CC_B,  CC_AE, CC_S,
-                                   CC_NS, CC_O,  CC_NO, CC_A,  CC_BE,
-                                   CC_GE, CC_L,  CC_G,  CC_LE};
-
-    if (cond == 8 || cond == 9) {
-        x64_u8(&t->c, 0xf5);
-        t->flags_live = t->flags_kept = false;
-    }
-    return cc[cond];
-}
-
-/* test byte [rbp + disp], imm */
-static void test_byte(struct tr *t, int32_t disp, unsigned imm)
-{
-    x64_u8(&t->c, 0xf6);
-    x64_modrm_mem(&t->c, 0, RBP, disp);
-    x64_u8(&t->c, imm);
-}
-
-/* From memory: the high byte is N Z . . . . . C, bit 0 of the low one V. */
-enum x64_cc t_cond(struct tr *t, unsigned cond)
-{
-    const int32_t high = CPU(hflags) + 1;
-    bool negate = cond & 1;
-
-    if (t->flags_live)
-        return cond_live(t, cond);
-    switch (cond >> 1) {
-    case 0:
-        test_byte(t, high, 0x40);
-        break;
-    case 1:
-        test_byte(t, high, 1);
-        break;
-    case 2:
-        test_byte(t, high, 0x80);
-        break;
-    case 3:
-        test_byte(t, CPU(hflags), 1);
-        break;
-    case 4:                                             /* HI: C and not Z */
-        x64_op_rm(&t->c, false, 0x1b6, RAX, RBP, high); /* movzx */
-        x64_alu_ri(&t->c, false, ALU_AND, RAX, 0x41);
-        x64_alu_ri(&t->c, false, ALU_CMP, RAX, 1);
-        return negate ? CC_NE : CC_E;
-    default: /* GE: N == V; GT: and not Z */
-        x64_op_rm(&t->c, false, 0x1b6, RAX, RBP, high);
-        if (cond >> 1 == 6) {
-            x64_mov(&t->c, false, RCX, RAX);
-            x64_alu_ri(&t->c, false, ALU_AND, RCX, 0x40);
-        }
-        x64_shift_imm(&t->c, false, SH_SHR, RAX, 7);
-        x64_op_rm(&t->c, false, 0x32, RAX, RBP, CPU(hflags)); /* xor al, m */
-        if (cond >> 1 == 6)
-            x64_alu_rr(&t->c, false, ALU_OR, RAX, RCX);
-        x64_test(&t->c, false, RAX, RAX);
-        return negate ? CC_NE : CC_E;
-    }
-    return negate ? CC_E : CC_NE;
-}
-
 void t_bail(struct tr *t, enum x64_cc cc)
 {
-    struct tr_bail *b = &t->bails[t->num_bails++];
+    struct tr_bail *b;
 
+    if (t->runs.open) {
+        t_run_bail(t, x64_jcc(&t->c, cc));
+        return;
+    }
+    b = &t->bails[t->num_bails++];
     check(t->num_bails <= TR_MAX_BAILS);
     b->place = x64_jcc(&t->c, cc);
     b->back = NULL;
@@ -195,12 +126,17 @@ static void poll_attention(struct tr *t, uint64_t offset)
 }
 
 /* The first branch back to the block's start while V registers are held. */
+static bool may_enter_loop(const struct tr *t, uint64_t offset)
+{
+    return offset == t->start && !t->loop.found && t_vec_any(t) &&
+           !(t->features & JIT_ONE_PASS);
+}
+
 static bool enters_loop(struct tr *t, uint64_t offset)
 {
     struct tr_loop *loop = &t->loop;
 
-    if (offset != t->start || loop->found || !t_vec_any(t) ||
-        t->features & JIT_ONE_PASS)
+    if (!may_enter_loop(t, offset))
         return false;
     loop->found = true;
     loop->idx = t->idx;
@@ -265,10 +201,47 @@ void t_exit_to(struct tr *t, uint64_t offset)
         exit_far(t, offset);
 }
 
+/* Backward within the page, by a condition that is true. */
+static void exit_back(struct tr *t, uint64_t offset, bool pending)
+{
+    uint8_t *keep = pending ? t->c.p : NULL;
+
+    if (pending)
+        t_flags_keep(&t->c);
+    test_attention(t);
+    add_exit(t, x64_jcc(&t->c, CC_E), offset);
+    t->exits[t->num_exits - 1].keep = keep;
+    add_poll(t, x64_jmp(&t->c), offset);
+}
+
+static void exit_near(struct tr *t, enum x64_cc cc, uint64_t offset)
+{
+    bool pending = t->flags_pending;
+    uint8_t *not_taken;
+
+    if (offset > t_off(t)) {
+        add_exit(t, x64_jcc(&t->c, cc), offset);
+        t->exits[t->num_exits - 1].pending = pending;
+    } else {
+        not_taken = x64_jcc(&t->c, cc ^ 1);
+        exit_back(t, offset, pending);
+        x64_here(&t->c, not_taken);
+    }
+    if (pending)
+        t_flags_settle(t);
+}
+
 void t_exit_if(struct tr *t, enum x64_cc cc, uint64_t offset)
 {
     uint8_t *not_taken;
 
+    if (offset < 4096 && !closes_loop(t) && !may_enter_loop(t, offset)) {
+        exit_near(t, cc, offset);
+        return;
+    }
+    if (t->flags_pending)
+        t_flags_keep(&t->c);
+    t->flags_pending = false;
     if (closes_loop(t)) {
         t_vec_restore(t, &t->loop.vec);
         x64_jcc_to(&t->c, cc ^ 1, t->loop.out);
@@ -280,18 +253,8 @@ void t_exit_if(struct tr *t, enum x64_cc cc, uint64_t offset)
         t->loop.out = t->c.p;
         return;
     }
-    if (offset < 4096 && offset > t_off(t)) {
-        add_exit(t, x64_jcc(&t->c, cc), offset);
-        return;
-    }
     not_taken = x64_jcc(&t->c, cc ^ 1);
-    if (offset <= t_off(t)) {
-        test_attention(t);
-        add_exit(t, x64_jcc(&t->c, CC_E), offset);
-        add_poll(t, x64_jmp(&t->c), offset);
-    } else {
-        t_exit_to(t, offset);
-    }
+    t_exit_to(t, offset);
     x64_here(&t->c, not_taken);
 }
 

@@ -16,9 +16,10 @@
  * a bail executes the whole instruction in tier 0 and goes on behind it.
  *
  * NZCV lives in cpu->hflags between instructions: AH of LAHF in bits 15:8 (N Z
- * - - - - - C) and V in bit 0; C has the Arm's polarity. Right after a setter
- * the host's flags hold the same (t->flags_live), until something clobbers
- * them; an emitter that leaves them alone says so by t->flags_kept.
+ * - - - - - C) and V in bit 0; C is inverted, as a borrow of the host's. Right
+ * after a setter the host's flags hold the same (t->flags_live), until
+ * something clobbers them; an emitter that leaves them alone says so by
+ * t->flags_kept. What is not written to cpu->hflags at once is tr_flags.c's.
  */
 
 #include "accel/soft/block.h"
@@ -36,6 +37,12 @@ struct tr_exit {
     int64_t target;      /* offset from the page's start */
     uint8_t *tag, *host; /* NULL, or displacements of a far exit's slot */
     uint8_t *slot;       /* where that is */
+
+    /* Flags that a target need not have if it sets them before it reads them:
+       out of line if `pending`, which ends in the jump at `late`; or in line,
+       at `keep`. */
+    bool pending;
+    uint8_t *late, *keep;
 };
 
 /* A direct exit to another page holds while the TLB's tag does: what it leads
@@ -97,6 +104,49 @@ struct tr_loop {
     struct tr_vec vec;  /* at the branch */
 };
 
+/* Accesses that share a test of the TLB, and runs of them: tr_group.h. */
+enum { TR_RUN_MAX = 32, TR_PLAN_GROUPS = NUM_ADDENDS };
+struct tr_group {
+    int32_t lo, hi; /* bytes accessed, from the base's value at the first */
+    int32_t moved;  /* what write-backs have added to the base since */
+    uint16_t first; /* instruction */
+    uint8_t base;
+    bool write, open;
+    bool spilled; /* its addend is wanted after rdx was used for others */
+};
+struct tr_plan {
+    unsigned first, last; /* instructions */
+    struct tr_group group[TR_PLAN_GROUPS];
+    unsigned num;
+    uint8_t group_of[TR_RUN_MAX]; /* instruction's, from `first` on */
+    unsigned in_rdx;              /* whose addend is there */
+    bool is_worth;
+};
+
+enum { TR_MAX_RUNS = BLOCK_MAX_INSNS /* of two or more, in two passes */ };
+enum { TR_MAX_RUN_PLACES = 4 * BLOCK_MAX_INSNS };
+struct tr_run {
+    uint16_t first, last;
+    bool sp_aligned;   /* at the first one */
+    struct tr_vec vec; /* likewise */
+    unsigned first_place, num_places;
+    uint8_t *back; /* where the copy goes on */
+};
+struct tr_run_place {
+    uint8_t *place; /* of a jump to the copy of idx */
+    uint16_t idx;
+};
+struct tr_runs {
+    struct tr_run list[TR_MAX_RUNS];
+    unsigned num;
+    struct tr_run_place places[TR_MAX_RUN_PLACES];
+    unsigned num_places;
+    struct tr_run *open; /* of the present instruction, or NULL */
+    struct tr_plan plan; /* of that */
+    unsigned in_rdx;     /* group whose addend is there */
+    bool off;
+};
+
 struct glue {
     const uint8_t *enter;
     const uint8_t *fallback; /* call; rax: the record */
@@ -116,6 +166,7 @@ struct tr {
     uint32_t start; /* offset of the block in its page */
     uint8_t *entry; /* where the block's code begins */
     bool flags_live, flags_kept;
+    bool flags_pending; /* only the host's flags have them: a B.cond is next */
     bool sp_aligned, sp_kept; /* SP is a multiple of 16; stays one behind the
                                  present instruction */
     bool count_insns;
@@ -131,6 +182,7 @@ struct tr {
     unsigned num_polls;
     struct tr_vec vec; /* tr_vec.h */
     struct tr_loop loop;
+    struct tr_runs runs;
 };
 
 typedef bool jit_emit_fn(struct tr *t, const struct insn *i);
@@ -144,6 +196,10 @@ struct jit_emitter {
    nor reads V registers but by t_vget*. Of T_ANYTHING nothing is known. */
 enum t_effect { T_ANYTHING, T_NO_V, T_WRITES_V };
 enum t_effect t_effect(unsigned op);
+bool t_spares_rdx(unsigned op); /* its emitter does not touch it */
+
+/* A load or store at an index register; it bails before it does anything. */
+bool t_is_indexed(unsigned op);
 
 /* The tables of the emitter files, ended by a NULL emit. */
 extern const struct jit_emitter jit_int_emitters[];
@@ -190,6 +246,18 @@ void t_alu(struct tr *t, bool w, enum x64_alu op, unsigned dst, unsigned g);
 /* After an x86 instruction that set all flags: NZCV is what they say. inverted:
    CF is a borrow (SUB, CMP, SBB). Clobbers rax. */
 void t_flags_set(struct tr *t, bool inverted);
+
+/* Writes the host's flags to cpu->hflags, by T_KEEP_BYTES of code; and the same
+   behind a branch that was not taken, if they are pending and needed. */
+enum { T_KEEP_BYTES = 11 };
+void t_flags_keep(struct x64 *c);
+void t_flags_settle(struct tr *t);
+
+/* cpu->hflags for a constant NZCV */
+static inline int32_t t_hflags_of(unsigned nzcv)
+{
+    return (int32_t)((nzcv & 12) << 12 | (~nzcv & 2) << 7 | (nzcv & 1));
+}
 
 /* Makes the host's flags answer `cond` (0..13); the condition to test. Uses
    t->flags_live; otherwise clobbers rax, rcx and the flags. */

@@ -269,6 +269,14 @@ void t_vec_resume(struct tr *t, const struct tr_vec *held)
         t->vec.reg[r].since = (uint16_t)t->num_bails;
 }
 
+void t_vec_want_all(struct tr *t)
+{
+    for (int r = 0; r < TR_VEC_REGS; r++) {
+        if (t->vec.reg[r].vreg)
+            want(t, r, t->num_bails);
+    }
+}
+
 /* What is known of a register's upper bits holds at the end of every pass, as
    each executes the same instructions. */
 void t_vec_restore(struct tr *t, const struct tr_vec *held)

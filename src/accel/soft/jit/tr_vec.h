@@ -54,6 +54,9 @@ void t_vec_hold(struct tr *t, struct tr_vec *held);
 void t_vec_resume(struct tr *t, const struct tr_vec *held);
 void t_vec_restore(struct tr *t, const struct tr_vec *held);
 
+/* The bails so far of the present instruction will reload all that is held. */
+void t_vec_want_all(struct tr *t);
+
 /* In the cold part, behind tier 0: loads again what is wanted. */
 void t_vec_reload(struct tr *t, const struct tr_bail *bail);
 

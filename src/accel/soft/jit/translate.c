@@ -10,11 +10,15 @@
 #include <pthread.h>
 
 #include "accel/soft/decode.h"
+#include "accel/soft/jit/tr_group.h"
 #include "accel/soft/jit/tr_vec.h"
 
 static jit_emit_fn *emitters[NUM_A64_OPS + 2];
 static exec_fn *executors[NUM_A64_OPS + 2];
 static uint8_t effects[NUM_A64_OPS + 2];
+static bool clobbers_rdx[NUM_A64_OPS + 2];
+static bool indexed[NUM_A64_OPS + 2];
+static struct t_access accesses[NUM_A64_OPS + 2];
 static pthread_once_t tables_once = PTHREAD_ONCE_INIT;
 
 static void add_emitters(const struct jit_emitter *table)
@@ -27,6 +31,34 @@ static void set_effect(const struct jit_emitter *table, enum t_effect effect)
 {
     for (; table->emit; table++)
         effects[table->op] = (uint8_t)effect;
+}
+
+static void add_accesses(const struct t_access *table)
+{
+    for (; table->bytes; table++)
+        accesses[table->op] = *table;
+}
+
+static void add_indexed(const uint16_t *ops)
+{
+    for (; *ops; ops++)
+        indexed[*ops] = true;
+}
+
+const struct t_access *t_access(unsigned op)
+{
+    return &accesses[op];
+}
+
+/* What of the emitters whose effect is known uses rdx. */
+static void fill_clobbers(void)
+{
+    memset(clobbers_rdx, true, sizeof(clobbers_rdx));
+    for (unsigned op = 0; op < NUM_A64_OPS; op++)
+        clobbers_rdx[op] = effects[op] == T_ANYTHING;
+    for (const struct jit_emitter *e = jit_bits_emitters; e->emit; e++)
+        clobbers_rdx[e->op] = true;
+    clobbers_rdx[OP_UMULH] = clobbers_rdx[OP_SMULH] = true;
 }
 
 static void fill_effects(void)
@@ -52,6 +84,11 @@ static void fill_effects(void)
 static void fill_tables(void)
 {
     fill_effects();
+    fill_clobbers();
+    add_accesses(jit_mem_accesses);
+    add_accesses(jit_vmem_accesses);
+    add_indexed(jit_mem_indexed);
+    add_indexed(jit_vmem_indexed);
     for (unsigned n = 0; n < NUM_A64_OPS; n++)
         executors[n] = a64_rows[n].fn;
     executors[A64_OP_UNDEFINED] = a64_undefined;
@@ -81,6 +118,16 @@ const void *translate_fn_table(void)
     return executors;
 }
 
+bool t_spares_rdx(unsigned op)
+{
+    return !clobbers_rdx[op];
+}
+
+bool t_is_indexed(unsigned op)
+{
+    return indexed[op];
+}
+
 enum t_effect t_effect(unsigned op)
 {
     return (enum t_effect)effects[op];
@@ -93,7 +140,7 @@ struct want {
 };
 
 struct wants {
-    struct want list[2 * BLOCK_MAX_INSNS];
+    struct want list[4 * BLOCK_MAX_INSNS];
     unsigned num;
 };
 
@@ -118,6 +165,7 @@ static void emit_fallback(struct tr *t, struct wants *w)
     bool ends = i->op >= NUM_A64_OPS || a64_rows[i->op].flags & A64_END;
 
     t->num_fallbacks++;
+    t_run_cut(t);
     t_vec_flush(t);
     want_record(t, w, t->idx);
     call_to(t, t->glue->fallback);
@@ -131,14 +179,22 @@ static void emit_fallback(struct tr *t, struct wants *w)
 }
 
 /* The same in each translation of a place, so that a failure comes again. */
-static bool is_refused(const struct tr *t, const struct insn *i)
+static bool is_refused(const struct tr *t, unsigned idx)
 {
-    uint64_t place = t->src->pa + 4 * t->idx;
+    const struct insn *i = &t->src->insn[idx];
+    uint64_t place = t->src->pa + 4 * idx;
 
     return t->chaos && ((t->chaos ^ place ^ (uint64_t)i->word << 32) *
                         0x9e3779b97f4a7c15ull) >>
                                61 ==
                            0;
+}
+
+bool translate_will_try(const struct tr *t, unsigned idx)
+{
+    const struct insn *i = &t->src->insn[idx];
+
+    return emitters[i->op] && !is_refused(t, idx);
 }
 
 static void emit_insn(struct tr *t, struct wants *w)
@@ -147,15 +203,33 @@ static void emit_insn(struct tr *t, struct wants *w)
     unsigned first_bail = t->num_bails;
     jit_emit_fn *emit = emitters[i->op];
 
+    t_run_begin(t);
     t->flags_kept = t->sp_kept = false;
-    if (!emit || is_refused(t, i) || !emit(t, i))
+    if (!translate_will_try(t, t->idx) || !emit(t, i))
         emit_fallback(t, w);
     if (!t->flags_kept)
         t->flags_live = false;
     if (!t->sp_kept && (i->rd == REG_SP || i->rn == REG_SP))
         t->sp_aligned = false;
+    t_run_end(t);
     for (unsigned n = first_bail; n < t->num_bails; n++)
         t->bails[n].back = t->c.p;
+}
+
+/* The runs once more, for what their tests do not cover. */
+static void emit_copies(struct tr *t, struct wants *w)
+{
+    for (unsigned n = 0; n < t->runs.num; n++) {
+        const struct tr_run *run = &t->runs.list[n];
+
+        t_copy_begin(t, run);
+        for (t->idx = run->first; t->idx <= run->last; t->idx++) {
+            t_copy_insn(t, run);
+            emit_insn(t, w);
+            t_vec_want_all(t);
+        }
+        x64_jmp_to(&t->c, run->back);
+    }
 }
 
 /* One stub for all bails of an instruction. */
@@ -188,7 +262,14 @@ static void emit_polls(struct tr *t)
 static void emit_links(struct tr *t)
 {
     for (unsigned n = 0; n < t->num_exits; n++) {
-        x64_here(&t->c, t->exits[n].place);
+        struct tr_exit *x = &t->exits[n];
+
+        x64_here(&t->c, x->place);
+        if (x->pending) {
+            t_flags_keep(&t->c);
+            x->late = x64_jmp(&t->c);
+            x64_here(&t->c, x->late);
+        }
         x64_mov_imm(&t->c, RAX, t->first_exit + n);
         x64_jmp_to(&t->c, t->glue->link);
     }
@@ -221,6 +302,9 @@ static void count_insns(struct tr *t, unsigned count)
 static void emit_first_pass(struct tr *t, struct wants *w)
 {
     t->loop.found = t->loop.second_pass = false;
+    t->runs.num = t->runs.num_places = 0;
+    t->runs.open = NULL;
+    t->runs.off = false;
     t_vec_reset(t);
     count_insns(t, t->src->count);
     for (t->idx = 0; t->idx < t->src->count && !t->ended; t->idx++)
@@ -237,7 +321,7 @@ static void emit_second_pass(struct tr *t, struct wants *w)
     t->loop.top = t->c.p;
     x64_here(&t->c, t->loop.enter);
     t_vec_resume(t, &t->loop.vec);
-    t->flags_live = t->sp_aligned = false;
+    t->flags_live = t->flags_pending = t->sp_aligned = false;
     count_insns(t, t->loop.idx + 1);
     for (t->idx = 0; t->idx <= t->loop.idx; t->idx++)
         emit_insn(t, w);
@@ -269,6 +353,7 @@ void translate_block(struct tr *t)
     emit_first_pass(t, &w);
     if (t->loop.found)
         emit_second_pass(t, &w);
+    emit_copies(t, &w);
     emit_bails(t, &w);
     emit_polls(t);
     emit_links(t);

@@ -15,5 +15,11 @@ static inline uint64_t translate_room(unsigned count)
     return (uint64_t)(2 * count + 2) * TR_INSN_BYTES;
 }
 
+/* Has instruction `idx` an emitter, and is it to be tried? */
+bool translate_will_try(const struct tr *t, unsigned idx);
+
+/* Does a block set NZCV before it reads it, whatever its accesses do? */
+bool translate_sets_flags(const struct block *src);
+
 /* Executors by op, with what is UNDEFINED and what traps behind the rows. */
 const void *translate_fn_table(void);

@@ -435,6 +435,15 @@ static inline void x64_vex_rm(struct x64 *c, unsigned vop, bool w, unsigned reg,
     x64_modrm_mem(c, reg, base, disp);
 }
 
+/* [base + index + disp] */
+static inline void x64_vex_sib(struct x64 *c, unsigned vop, bool w,
+                               unsigned reg, unsigned vvvv, unsigned base,
+                               unsigned index, int32_t disp)
+{
+    x64_vex(c, vop, w, 0, reg, vvvv, index, base);
+    x64_modrm_sib(c, reg, base, index, 0, disp);
+}
+
 static inline void x64_vex_rri(struct x64 *c, unsigned vop, bool w,
                                unsigned reg, unsigned vvvv, unsigned rm,
                                unsigned imm)

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/*
+ * Accesses near each other off one base register share one test of the TLB:
+ * the first tests the range of all, the others go by the addend it found. The
+ * addend stays in rdx, or in cpu->addend where something else uses rdx.
+ *
+ * A run is the instructions from the first of the first group to the last of
+ * the last, groups overlapping as they like. Where a test in it fails, control
+ * goes to the same instruction in a copy out of line, in which each access has
+ * a test of its own, and comes back behind the run. All bails of a run are such
+ * tests, and an emitter makes them before it touches V registers.
+ */
+
+#include "accel/soft/jit/tr.h"
+
+/* How a load or store of one base register goes; `bytes` 0: it is none. */
+enum t_index { T_OFF, T_POST, T_PRE };
+struct t_access {
+    uint16_t op;
+    uint8_t bytes; /* of all it accesses */
+    uint8_t index; /* enum t_index */
+    bool write, pair;
+    bool is_v; /* of V registers: it does not load its base */
+};
+
+/* The tables of the emitter files, ended by bytes == 0. */
+extern const struct t_access jit_mem_accesses[];
+extern const struct t_access jit_vmem_accesses[];
+extern const uint16_t jit_mem_indexed[]; /* t_is_indexed, ended by 0 */
+extern const uint16_t jit_vmem_indexed[];
+const struct t_access *t_access(unsigned op);
+
+/* Where an access is: host address va + rdx + disp. va + base is the base
+   register's value. */
+struct t_place {
+    unsigned va;
+    int32_t disp, base;
+};
+
+/* The place at rn's value + off, tested or known; SP's alignment as well. va
+   may be rax; clobbers rcx, rdx, flags. */
+struct t_place t_place(struct tr *t, const struct insn *i, int32_t off,
+                       unsigned bytes, bool write);
+
+/* rn = its value + imm, after the access. */
+void t_write_back(struct tr *t, const struct insn *i, const struct t_place *p,
+                  int32_t imm);
+
+/* Before and behind each instruction; the end of a run that cannot go on. */
+void t_run_begin(struct tr *t);
+void t_run_end(struct tr *t);
+void t_run_cut(struct tr *t);
+
+/* A bail within a run. */
+void t_run_bail(struct tr *t, uint8_t *place);
+
+/* In the cold part: before the present instruction of a copy, and behind it. */
+void t_copy_begin(struct tr *t, const struct tr_run *run);
+void t_copy_insn(struct tr *t, const struct tr_run *run);
