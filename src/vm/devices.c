@@ -281,6 +281,8 @@ int devices_patch_pmem(struct vm_devices *d, const char *id,
         if (strcmp(d->pmems[n].id, id) != 0)
             continue;
         rate_limit_patch(&d->pmems[n].limit, limit);
+        d->pmems[n].limit.given |= limit->given;
+        d->pmems[n].given |= limit->given ? PMEM_GIVEN_LIMIT : 0;
         return 0;
     }
     return err_set(e, -ENODEV, "Device not found");

@@ -84,6 +84,7 @@ struct entropy_config {
     uint64_t given;
 };
 
+/* The order is known to PMEM_GIVEN_LIMIT. */
 struct pmem_config {
     char *id;
     char *path;
@@ -92,6 +93,8 @@ struct pmem_config {
     struct rate_limit limit;
     uint64_t given;
 };
+
+enum { PMEM_GIVEN_LIMIT = 1 << 4 };
 
 struct memory_hotplug_config {
     uint32_t total_mib, block_mib, slot_mib;
