@@ -2,6 +2,7 @@
 """Bare-metal guests: each prints its tests' results and powers off."""
 import os
 import pathlib
+import struct
 import subprocess
 
 import pytest
@@ -23,6 +24,7 @@ GUESTS = {
     'mmio': [1, 8],
     'litmus': [4],
     'remap': [2, 4],
+    'farmem': [1, 4],
 }
 
 # The last has to make room for new code all the time.
@@ -35,20 +37,30 @@ RUNS = [(name, cpus, tier) for name, counts in GUESTS.items()
         for cpus in counts for tier in TIERS]
 
 
-def run_guest(name, cpus, tier, timeout=180):
+def devices_of(name, folder):
+    """What some guests need besides the board: see the head of farmem.c."""
+    if name != 'farmem':
+        return []
+    path = pathlib.Path(folder) / 'farmem'
+    path.write_bytes(struct.pack('<Q', 0x1122334455667788) * 512 +
+                     struct.pack('<II', 0xd2800540, 0xd65f03c0))
+    return ['--pmem', f'{path}:ro', '--hotplug-mem', '256M']
+
+
+def run_guest(name, cpus, tier, folder, timeout=180):
     image = IMAGES / f'{name}.img'
     if not image.exists():
         pytest.skip('the arm64 cross compiler is not installed')
     return subprocess.run(
         [SQUIB, 'run', '--kernel', str(image), '--cpus', str(cpus),
-         '--mem', '128', *TIERS[tier], '--append', 'console=ttyAMA0'],
+         '--mem', '128', *TIERS[tier], *devices_of(name, folder), '--append', 'console=ttyAMA0'],
         stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout)
 
 
 @pytest.mark.parametrize('name,cpus,tier', RUNS,
                          ids=[f'{n}-{c}cpu-{t}' for n, c, t in RUNS])
-def test_guest(name, cpus, tier):
-    done = run_guest(name, cpus, tier)
+def test_guest(name, cpus, tier, tmp_path):
+    done = run_guest(name, cpus, tier, tmp_path)
     text = done.stdout.decode(errors='replace')
     assert done.returncode == 0, text + done.stderr.decode(errors='replace')
     lines = [l.strip() for l in text.splitlines()]

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from test_guest import IMAGES, SQUIB
+from test_guest import IMAGES, SQUIB, devices_of
 
 RUNS = [
     ('exception', 1, 'interp'),
@@ -32,18 +32,20 @@ RUNS = [
     ('remap', 3, 'jit,chaos=10,code-kib=192'),
     ('remap', 2, 'jit,mask=all'),
     ('remap', 2, 'jit,paranoid'),
+    ('farmem', 2, 'jit,eager,chaos=11'),
+    ('farmem', 1, 'lockstep'),
 ]
 
 
 @pytest.mark.parametrize('name,cpus,tier', RUNS,
                          ids=[f'{n}-{c}cpu-{t}' for n, c, t in RUNS])
-def test_guest_under(name, cpus, tier):
+def test_guest_under(name, cpus, tier, tmp_path):
     image = IMAGES / f'{name}.img'
     if not image.exists():
         pytest.skip('the arm64 cross compiler is not installed')
     done = subprocess.run(
         [SQUIB, 'run', '--kernel', str(image), '--cpus', str(cpus), '--mem',
-         '128', '--tier', tier, '--append', 'console=ttyAMA0'],
+         '128', '--tier', tier, *devices_of(name, tmp_path), '--append', 'console=ttyAMA0'],
         stdin=subprocess.DEVNULL, capture_output=True, timeout=180)
     text = done.stdout.decode(errors='replace')
     error = done.stderr.decode(errors='replace')
