@@ -259,7 +259,7 @@ void t_exit_if(struct tr *t, enum x64_cc cc, uint64_t offset)
 }
 
 /* rcx = the slot of the VA. BEXTR is one step where there is BMI. */
-static void slot_of(struct tr *t, unsigned va)
+void t_tlb_slot(struct tr *t, unsigned va)
 {
     if (t->features & JIT_BMI) {
         x64_mov_imm(&t->c, RCX, 12 | TLB_BITS << 8);
@@ -277,7 +277,7 @@ void t_tlb_add(struct tr *t, unsigned va, unsigned bytes, bool write)
 {
     int32_t side = write ? (int32_t)offsetof(struct tlb, w) : 0;
 
-    slot_of(t, va);
+    t_tlb_slot(t, va);
     x64_op_sib(&t->c, true, 0x8b, RDX, R15, RCX, 3,
                side + (int32_t)offsetof(struct tlb_half, key));
     x64_alu_rr(&t->c, true, ALU_XOR, RDX, va);

@@ -205,6 +205,7 @@ bool t_is_indexed(unsigned op);
 extern const struct jit_emitter jit_int_emitters[];
 extern const struct jit_emitter jit_branch_emitters[];
 extern const struct jit_emitter jit_mem_emitters[];
+extern const struct jit_emitter jit_unpriv_emitters[];
 extern const struct jit_emitter jit_atomic_emitters[];
 extern const struct jit_emitter jit_pair_emitters[];
 extern const struct jit_emitter jit_bits_emitters[];
@@ -279,6 +280,9 @@ void t_exit_rax(struct tr *t);
 /* The TLB: rdx = host address of `bytes` at the VA in rax, or bail. Keeps rax;
    clobbers rcx, flags. */
 void t_tlb(struct tr *t, unsigned bytes, bool write);
+
+/* rcx = the number of the TLB entry for the address in va. */
+void t_tlb_slot(struct tr *t, unsigned va);
 /* The same for the VA in `va`; rdx is what to add to it. */
 void t_tlb_add(struct tr *t, unsigned va, unsigned bytes, bool write);
 

@@ -96,6 +96,7 @@ static void fill_tables(void)
     add_emitters(jit_int_emitters);
     add_emitters(jit_branch_emitters);
     add_emitters(jit_mem_emitters);
+    add_emitters(jit_unpriv_emitters);
     add_emitters(jit_atomic_emitters);
     add_emitters(jit_pair_emitters);
     add_emitters(jit_bits_emitters);
