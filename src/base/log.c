@@ -212,8 +212,8 @@ static void put_line(const struct line *l)
 }
 
 /* What does not fit gets memory of its own, or is cut off. */
-static void put_message(struct line *l, size_t head, const char *fmt,
-                        va_list ap)
+__attribute__((format(printf, 3, 0))) static void
+put_message(struct line *l, size_t head, const char *fmt, va_list ap)
 {
     size_t room = sizeof(l->buf) - head - 2; /* for the end of the line */
     va_list again;
