@@ -169,3 +169,22 @@ uint8_t *inet_tcp_option(uint8_t *tcp, size_t header_len, uint8_t kind,
     }
     return NULL;
 }
+
+uint64_t inet_flow_hash(const uint8_t *frame, const struct inet *in,
+                        bool from_guest)
+{
+    size_t len = in->type == ETH_IP4 ? 4 : 16;
+    const uint8_t *source = frame + ETH_BYTES + (len == 4 ? 12 : 8);
+    const uint8_t *port = frame + in->l4;
+    const uint8_t *parts[2][2] = {{source, port}, {source + len, port + 2}};
+    uint64_t hash = len;
+
+    for (unsigned side = 0; side < 2; side++) {
+        const uint8_t **part = parts[side ^ !from_guest];
+
+        for (size_t n = 0; n < len; n += 4)
+            hash = (hash ^ inet_get32(part[0] + n)) * 0x9e3779b97f4a7c15u;
+        hash = (hash ^ inet_get16(part[1]) ^ hash >> 29) * 0xbf58476d1ce4e5b9u;
+    }
+    return hash ^ hash >> 32;
+}

@@ -81,6 +81,10 @@ bool inet_sum_is_right(const uint8_t *frame, const struct inet *in);
 uint8_t *inet_tcp_option(uint8_t *tcp, size_t header_len, uint8_t kind,
                          uint8_t len);
 
+/* A number for the connection of a TCP packet, the same for both directions. */
+uint64_t inet_flow_hash(const uint8_t *frame, const struct inet *in,
+                        bool from_guest);
+
 static inline uint16_t inet_get16(const uint8_t *at)
 {
     return (uint16_t)(at[0] << 8 | at[1]);

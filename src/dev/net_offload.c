@@ -31,27 +31,6 @@ enum { TCP_OPT_MSS = 2, SAFE_MSS = 536 /* RFC 9293, 3.7.1 */ };
 
 /* ---- connections ---- */
 
-/* The same for both directions: `guest` is the offset of the guest's address
-   and port among source and destination. */
-static uint64_t hash_flow(const uint8_t *frame, const struct inet *in,
-                          bool from_guest)
-{
-    size_t len = in->type == ETH_IP4 ? 4 : 16;
-    const uint8_t *source = frame + ETH_BYTES + (len == 4 ? 12 : 8);
-    const uint8_t *port = frame + in->l4;
-    const uint8_t *parts[2][2] = {{source, port}, {source + len, port + 2}};
-    uint64_t hash = len;
-
-    for (unsigned side = 0; side < 2; side++) {
-        const uint8_t **part = parts[side ^ !from_guest];
-
-        for (size_t n = 0; n < len; n += 4)
-            hash = (hash ^ inet_get32(part[0] + n)) * 0x9e3779b97f4a7c15u;
-        hash = (hash ^ inet_get16(part[1]) ^ hash >> 29) * 0xbf58476d1ce4e5b9u;
-    }
-    return hash ^ hash >> 32;
-}
-
 static void remember(struct net_offload *o, uint64_t hash, uint16_t mss)
 {
     unsigned n = hash % NET_OFFLOAD_FLOWS;
@@ -91,7 +70,7 @@ static bool raise_mss(struct net_offload *o, uint8_t *frame,
     mss = inet_tcp_option(tcp, in->data - in->l4, TCP_OPT_MSS, 4);
     if (!mss || !inet_get16(mss) || inet_get16(mss) >= o->mtu - headers)
         return false;
-    remember(o, hash_flow(frame, in, true), inet_get16(mss));
+    remember(o, inet_flow_hash(frame, in, true), inet_get16(mss));
     inet_put16(mss, (uint16_t)(o->mtu - headers));
     return true;
 }
@@ -159,7 +138,7 @@ void net_offload_to_guest(const struct net_offload *o, uint8_t *frame,
     uint16_t mss = UINT16_MAX;
 
     if (inet_is_tcp(in) && can_take_large(o, in))
-        mss = recall(o, hash_flow(frame, in, false));
+        mss = recall(o, inet_flow_hash(frame, in, false));
     if (in->end - in->data > mss && !(frame[in->l4 + 13] & TCP_SYN))
         mark_large(frame, in, mss, &h);
     else if ((o->acked & VIRTIO_NET_F_GUEST_CSUM) &&

@@ -38,6 +38,7 @@ enum {
     PLAIN_MTU = 1500,
     MAX_SOCKETS = 1024,
     MAX_TIMERS = 4,
+    ACCEPTED = 256,
 
     RING_BYTES = 2 << 20,
     RING_ENOUGH = 256 << 10, /* then nothing more is read from sockets */
@@ -84,6 +85,11 @@ struct net_user {
     struct worker_timer tick;
     struct worker_event service;
     struct log_limit guest_log;
+
+    struct {
+        uint32_t tag;
+        uint32_t seq;
+    } accepted[ACCEPTED]; /* SYN+ACKs of the guest, by a hash */
 
     struct net_ring ring; /* frames to the guest */
     struct net_offload offload;
@@ -250,6 +256,7 @@ static void close_stack(struct net_user *u)
     u->slirp = NULL;
     u->num_sockets = 0;
     memset(u->offload.flows, 0, sizeof(u->offload.flows));
+    memset(u->accepted, 0, sizeof(u->accepted));
 }
 
 static int open_stack(struct net_user *u, size_t mtu, struct err *e)
@@ -349,15 +356,14 @@ static bool has_enough(const struct net_user *u)
 static int add_poll(int fd, int events, void *opaque)
 {
     struct net_user *u = opaque;
-    bool listening = is_listening(fd);
     struct user_poll *p;
 
-    if (has_enough(u) && (events & SLIRP_POLL_IN) && !listening) {
+    if (has_enough(u)) {
         u->held_back = true;
         events &= SLIRP_POLL_OUT | SLIRP_POLL_ERR;
     }
     if (!(events & (SLIRP_POLL_IN | SLIRP_POLL_OUT)) ||
-        (listening && u->num_sockets >= u->max_sockets))
+        (u->num_sockets >= u->max_sockets && is_listening(fd)))
         return -1;
     p = next_poll(u);
     if (!p)
@@ -455,9 +461,61 @@ static bool may_open(const uint8_t *frame, const struct inet *in)
            (frame[in->l4 + 13] & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 }
 
-static void input(struct net_user *u, const uint8_t *frame,
-                  const struct inet *in)
+/* An ACK of a SYN+ACK, which becomes it in place. */
+static void send_ack(struct net_user *u, uint8_t *frame, struct inet *in)
 {
+    size_t len = in->type == ETH_IP4 ? 4 : 16;
+    uint8_t *ip = frame + ETH_BYTES, *tcp = frame + in->l4, swap[16];
+    uint8_t *source = ip + (len == 4 ? 12 : 8);
+    uint32_t seq = inet_get32(tcp + 4);
+
+    memcpy(swap, frame, ETH_ADDR);
+    memcpy(frame, frame + ETH_ADDR, ETH_ADDR);
+    memcpy(frame + ETH_ADDR, swap, ETH_ADDR);
+    memcpy(swap, source, len);
+    memcpy(source, source + len, len);
+    memcpy(source + len, swap, len);
+    memcpy(swap, tcp, 2);
+    memcpy(tcp, tcp + 2, 2);
+    memcpy(tcp + 2, swap, 2);
+    memcpy(tcp + 4, tcp + 8, 4);
+    inet_put32(tcp + 8, seq + 1);
+    tcp[13] = TCP_ACK;
+    memset(tcp + TCP_BYTES, 1, in->data - in->l4 - TCP_BYTES); /* no options */
+    inet_set_sum(frame, in);
+    send_packet(frame, in->end, u);
+}
+
+/* A guest with too much to do says a second time that it takes a connection. If
+   the library hears that, it forgets what it has sent since the first time, and
+   the connection hangs; so it is answered here. */
+static bool repeats_syn_ack(struct net_user *u, uint8_t *frame, struct inet *in)
+{
+    uint64_t hash;
+    uint32_t seq;
+    unsigned n;
+
+    if (!inet_is_tcp(in) || in->data != in->end ||
+        (frame[in->l4 + 13] & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) !=
+            (TCP_SYN | TCP_ACK))
+        return false;
+    hash = inet_flow_hash(frame, in, true);
+    seq = inet_get32(frame + in->l4 + 4);
+    n = hash % ACCEPTED;
+    if (u->accepted[n].tag == (uint32_t)(hash >> 32) &&
+        u->accepted[n].seq == seq) {
+        send_ack(u, frame, in);
+        return true;
+    }
+    u->accepted[n].tag = (uint32_t)(hash >> 32);
+    u->accepted[n].seq = seq;
+    return false;
+}
+
+static void input(struct net_user *u, uint8_t *frame, struct inet *in)
+{
+    if (repeats_syn_ack(u, frame, in))
+        return;
     if (u->num_sockets >= u->max_sockets && may_open(frame, in)) {
         log_guest(&u->guest_log,
                   "user network: the guest has %u connections, that is all",
@@ -470,7 +528,7 @@ static void input(struct net_user *u, const uint8_t *frame,
 static int user_send(struct net_backend *b, const struct iovec *iov, unsigned n)
 {
     struct net_user *u = to_user(b);
-    const uint8_t *frame = u->frame + NET_HDR_BYTES;
+    uint8_t *frame = u->frame + NET_HDR_BYTES;
     ssize_t len = gather(u, iov, n);
     struct inet in;
 

@@ -616,6 +616,43 @@ static void a_forwarded_tcp_port_leads_to_the_guest(void **state)
     close_net(&net);
 }
 
+/* libslirp 4.7 would lose what it has sent before. */
+static void a_guest_may_accept_a_connection_twice(void **state)
+{
+    uint16_t port = free_port(SOCK_STREAM), ignored;
+    int fd = host_socket(SOCK_STREAM, &ignored, false);
+    const uint8_t *tcp;
+    char text[64];
+    struct inet in;
+    struct tcp t = {.port = 22, .seq = 5000};
+
+    (void)state;
+    snprintf(text, sizeof(text), "tcp=%u:22", port);
+    open_net(&net, text, VIRTIO_NET_F_GUEST_TSO4);
+    resolve(&net);
+    connect_to(fd, port);
+    tcp = next_tcp(&net, &t, &in);
+    t.peer_port = inet_get16(tcp);
+    t.ack = inet_get32(tcp + 4) + 1;
+    memcpy(t.peer, gateway_ip, 4);
+    send_tcp(&net, &t, TCP_SYN | TCP_ACK, 1460, NULL, 0);
+    assert_int_equal(send(fd, "first", 5, 0), 5);
+    while (next_tcp(&net, &t, &in), in.end == in.data)
+        ;
+    t.seq--;
+    send_tcp(&net, &t, TCP_SYN | TCP_ACK, 1460, NULL, 0);
+    tcp = next_tcp(&net, &t, &in);
+    assert_int_equal(tcp[13], TCP_ACK);
+    assert_int_equal(inet_get32(tcp + 4), t.ack);
+    assert_int_equal(inet_get32(tcp + 8), t.seq);
+    assert_int_equal(inet_get16(tcp), t.peer_port);
+    tcp = next_tcp(&net, &t, &in); /* again, after a second or two */
+    assert_int_equal(inet_get32(tcp + 4), t.ack);
+    assert_int_equal(in.end - in.data, 5);
+    close(fd);
+    close_net(&net);
+}
+
 static void a_forwarded_udp_port_leads_to_the_guest(void **state)
 {
     uint16_t port = free_port(SOCK_DGRAM), ignored;
@@ -833,6 +870,7 @@ int main(void)
         cmocka_unit_test(a_guest_that_can_gets_large_segments),
         cmocka_unit_test(a_guest_that_cannot_gets_small_ones),
         cmocka_unit_test(a_forwarded_tcp_port_leads_to_the_guest),
+        cmocka_unit_test(a_guest_may_accept_a_connection_twice),
         cmocka_unit_test(a_forwarded_udp_port_leads_to_the_guest),
         cmocka_unit_test(connections_come_and_go_without_end),
         cmocka_unit_test(a_guest_cannot_open_connections_without_end),
