@@ -20,16 +20,29 @@
 #include "accel/soft/cpu.h"
 
 enum { TLB_BITS = 10, TLB_ENTRIES = 1 << TLB_BITS, TLB_BANKS = 16 };
+enum { TLB_OLD = 64 };
 
 struct tlb_half {
     uint64_t key[TLB_ENTRIES]; /* VA of the page, tag bits and all; or
                                   tlb_empty_key */
     uint64_t add[TLB_ENTRIES]; /* the page's host address less its VA */
+
+    /* Pages that others have displaced, by another hash: translated code
+       brings them back without leaving (glue.c), so that two hot pages of one
+       slot cost little. */
+    uint64_t old_key[TLB_OLD];
+    uint64_t old_add[TLB_OLD];
 };
 
 static inline unsigned tlb_slot(uint64_t va)
 {
     return va >> 12 & (TLB_ENTRIES - 1);
+}
+
+/* Other pages of one slot differ from bit 22 on. */
+static inline unsigned tlb_old_slot(uint64_t va)
+{
+    return (va >> 12 ^ va >> 22) & (TLB_OLD - 1);
 }
 
 /* If `bytes` at va hit, *p is their host address. */

@@ -39,10 +39,17 @@ static uint64_t page_of(uint64_t va)
     return va >> 12 & PAGE_MASK;
 }
 
+static void empty_old(struct tlb_half *h)
+{
+    for (unsigned n = 0; n < TLB_OLD; n++)
+        h->old_key[n] = n ? 0 : 0x1000; /* of another slot */
+}
+
 static void empty(struct tlb_half *h)
 {
     for (unsigned n = 0; n < TLB_ENTRIES; n++)
         h->key[n] = tlb_empty_key(n);
+    empty_old(h);
 }
 
 static void empty_code(struct tlb_side *s)
@@ -127,6 +134,14 @@ static void drop_slot(struct tlb *t, unsigned n, uint64_t first, uint64_t count)
         t->w.key[n] = tlb_empty_key(n);
 }
 
+static void drop_old(struct tlb_half *h, uint64_t first, uint64_t count)
+{
+    for (unsigned n = 0; n < TLB_OLD; n++) {
+        if (((page_of(h->old_key[n]) - first) & PAGE_MASK) < count)
+            h->old_key[n] = n ? 0 : 0x1000;
+    }
+}
+
 bool tlb_drop(struct tlb *t, uint64_t va, uint64_t count)
 {
     uint64_t first = page_of(va);
@@ -137,6 +152,8 @@ bool tlb_drop(struct tlb *t, uint64_t va, uint64_t count)
         first = 0;
         count = PAGE_MASK + 1;
     }
+    drop_old(&t->r, first, count);
+    drop_old(&t->w, first, count);
     if (count >= TLB_ENTRIES) {
         for (unsigned n = 0; n < TLB_ENTRIES; n++)
             drop_slot(t, n, first, count);
@@ -162,6 +179,8 @@ bool tlb_drop_special(struct tlb *t)
             t->r.key[slot] = t->w.key[slot] = tlb_empty_key(slot);
         }
     }
+    empty_old(&t->r);
+    empty_old(&t->w);
     s->num_special = 0;
     s->has_user = s->has_context = false;
     return !had_context;
@@ -216,8 +235,13 @@ static void note(struct tlb *t, uint64_t va, const struct mmu_result *res)
 
 static void fill(struct tlb_half *h, uint64_t va, const struct mmu_result *res)
 {
-    unsigned slot = tlb_slot(va);
+    unsigned slot = tlb_slot(va), old;
 
+    if ((h->key[slot] ^ va) >= 4096 && tlb_slot(h->key[slot]) == slot) {
+        old = tlb_old_slot(h->key[slot]);
+        h->old_key[old] = h->key[slot];
+        h->old_add[old] = h->add[slot];
+    }
     h->key[slot] = align_down(va, 4096);
     h->add[slot] = (uint64_t)(uintptr_t)res->host - va;
 }
@@ -231,13 +255,15 @@ void tlb_enter(struct tlb *t, uint64_t va, const struct mmu_result *res,
     if (t->side->keeps_special && (res->is_user || res->in_context))
         note_special(t->side, res, slot);
     fill(&t->r, va, res);
-    if (write)
+    if (write) {
         fill(&t->w, va, res);
-    else
-        /* r and w of a slot may differ in page, but not in what they say of
-           the same one */
-        if (align_down(va, 4096) == t->w.key[slot])
-            t->w.key[slot] = tlb_empty_key(slot);
+        return;
+    }
+    /* r and w of a slot may differ in page, but not in what they say of the
+       same one */
+    if (align_down(va, 4096) == t->w.key[slot])
+        t->w.key[slot] = tlb_empty_key(slot);
+    drop_old(&t->w, page_of(va), 1);
 }
 
 void tlb_enter_code(struct tlb *t, uint64_t va, const struct mmu_result *res)

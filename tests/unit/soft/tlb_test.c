@@ -5,6 +5,7 @@
  * back (or there is no TLB to test), after it the new one.
  */
 
+#include "accel/soft/tlb.h"
 #include "board.h"
 
 #include <pthread.h>
@@ -273,6 +274,53 @@ static void what_is_no_tlbi_is_refused(void **state)
 }
 
 /* Empty slots must not match: the last page, the first, their neighbours. */
+static bool was_displaced(const struct tlb_half *h, uint64_t va)
+{
+    return (h->old_key[tlb_old_slot(va)] ^ va) < 4096;
+}
+
+/* Translated code looks for it there without asking anybody. */
+static void each_tlbi_drops_a_displaced_page(void **state)
+{
+    struct world w = world_new();
+    uint64_t va = 0x12345000, other = va + ((uint64_t)TLB_ENTRIES << 12);
+
+    (void)state;
+    for (unsigned n = 0; n < ARRAY_LEN(forms); n++) {
+        const struct form *f = &forms[n];
+
+        enter_el(w.cpu, 0);
+        cache_and_move(&w, va, D_USER | D_NG);
+        point(&w, other, NEW, 3, D_PLAIN | D_USER | D_NG);
+        assert_int_equal(load(w.cpu, other), 2);
+        assert_true(was_displaced(&w.cpu->tlb->r, va));
+        assert_true(was_displaced(&w.cpu->tlb->w, va));
+        mmu_tlbi(w.cpu, KEY_TLBI(f->crm, f->op2), form_operand(f, va, ASID));
+        assert_false(was_displaced(&w.cpu->tlb->r, va));
+        assert_false(was_displaced(&w.cpu->tlb->w, va));
+        assert_int_equal(load(w.cpu, va), 2);
+    }
+    board_free(w.b);
+}
+
+static void a_page_that_cannot_be_written_is_not_brought_back(void **state)
+{
+    struct world w = world_new();
+    uint64_t va = 0x12345000, other = va + ((uint64_t)TLB_ENTRIES << 12);
+    struct mmu_result res;
+
+    (void)state;
+    enter_el(w.cpu, 0);
+    cache_and_move(&w, va, D_USER | D_NG);
+    point(&w, other, NEW, 3, D_PLAIN | D_USER | D_NG);
+    load(w.cpu, other);
+    assert_true(was_displaced(&w.cpu->tlb->w, va));
+    mmu_translate(w.cpu, va, ACC_READ, 0, &res);
+    tlb_enter(w.cpu->tlb, va, &res, false);
+    assert_false(was_displaced(&w.cpu->tlb->w, va));
+    board_free(w.b);
+}
+
 static void nothing_hits_in_an_empty_tlb(void **state)
 {
     static const uint64_t vas[] = {
@@ -667,6 +715,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_tlbi_drops_a_user_page),
         cmocka_unit_test(each_tlbi_drops_a_kernel_page),
+        cmocka_unit_test(each_tlbi_drops_a_displaced_page),
+        cmocka_unit_test(a_page_that_cannot_be_written_is_not_brought_back),
         cmocka_unit_test(a_global_user_page_goes_whatever_the_asid),
         cmocka_unit_test(a_tagged_alias_is_dropped_with_its_page),
         cmocka_unit_test(a_block_goes_whole),

@@ -49,7 +49,8 @@ static struct probe *probe_new(unsigned features)
 /* Is tier 0 called for this word? Nothing of the code is ever run. */
 static bool is_refused(struct probe *p, uint32_t word, uint32_t mode)
 {
-    struct glue glue = {p->code, p->code, p->code, p->code, p->code, p->code};
+    const uint8_t *at = p->code; /* of nothing */
+    struct glue glue = {at, at, at, at, at, at, {at, at}};
     unsigned features = p->t.features;
     uint8_t bytes[4] = {(uint8_t)word, (uint8_t)(word >> 8),
                         (uint8_t)(word >> 16), (uint8_t)(word >> 24)};

@@ -180,6 +180,64 @@ static void make_probe(struct x64 *c, const uint8_t *leave)
     x64_jmp_mem(c, RCX, offsetof(struct jit_jump, host));
 }
 
+/* dst = tlb_old_slot(va); keeps va, clobbers nothing else. */
+static void old_slot(struct x64 *c, unsigned dst, unsigned va)
+{
+    x64_mov(c, true, dst, va);
+    x64_shift_imm(c, true, SH_SHR, dst, 10);
+    x64_alu_rr(c, true, ALU_XOR, dst, va);
+    x64_shift_imm(c, true, SH_SHR, dst, 12);
+    x64_alu_ri(c, false, ALU_AND, dst, TLB_OLD - 1);
+}
+
+/* Looks for the page of a failed test among those that were displaced: slot in
+   rcx, key XOR va in rdx. If it is there, it goes to its slot, and the page
+   that was in the slot to where it looks for itself. Keeps what is pinned. */
+static void make_old(struct x64 *c, bool write)
+{
+    int32_t side = write ? (int32_t)offsetof(struct tlb, w) : 0;
+    int32_t key = side + (int32_t)offsetof(struct tlb_half, key);
+    int32_t add = side + (int32_t)offsetof(struct tlb_half, add);
+    int32_t old_key = side + (int32_t)offsetof(struct tlb_half, old_key);
+    int32_t old_add = side + (int32_t)offsetof(struct tlb_half, old_add);
+    uint8_t *crosses, *none, *was_empty;
+
+    x64_alu_ri(c, true, ALU_CMP, RDX, 4096);
+    crosses = x64_jcc(c, CC_B); /* the end of the page that is there; not ZF */
+    push(c, RBX);
+    push(c, RDI);
+    x64_op_sib(c, true, 0x8b, RAX, R15, RCX, 3, key);
+    x64_alu_rr(c, true, ALU_XOR, RDX, RAX); /* va */
+    old_slot(c, RDI, RDX);
+    x64_op_sib(c, true, 0x8b, RBX, R15, RDI, 3, old_key);
+    x64_alu_rr(c, true, ALU_XOR, RDX, RBX);
+    x64_alu_ri(c, true, ALU_CMP, RDX, 4096);
+    none = x64_jcc(c, CC_AE);
+    x64_op_sib(c, true, 0x8b, RDX, R15, RDI, 3, old_add);
+    x64_op_sib(c, true, 0x89, RBX, R15, RCX, 3, key);
+    x64_op_sib(c, true, 0x8b, RBX, R15, RCX, 3, add);
+    x64_op_sib(c, true, 0x89, RDX, R15, RCX, 3, add);
+    x64_mov(c, false, RDX, RAX); /* an empty slot has another slot's page */
+    x64_shift_imm(c, false, SH_SHR, RDX, 12);
+    x64_alu_ri(c, false, ALU_AND, RDX, TLB_ENTRIES - 1);
+    x64_alu_rr(c, false, ALU_CMP, RDX, RCX);
+    was_empty = x64_jcc(c, CC_NE);
+    old_slot(c, RDI, RAX);
+    x64_op_sib(c, true, 0x89, RAX, R15, RDI, 3, old_key);
+    x64_op_sib(c, true, 0x89, RBX, R15, RDI, 3, old_add);
+    x64_here(c, was_empty);
+    pop(c, RDI);
+    pop(c, RBX);
+    x64_alu_rr(c, false, ALU_CMP, RAX, RAX); /* ZF */
+    ret(c);
+    x64_here(c, none);
+    pop(c, RDI);
+    pop(c, RBX);
+    x64_test(c, true, RSP, RSP); /* not ZF */
+    x64_here(c, crosses);
+    ret(c);
+}
+
 static uint8_t *align_here(struct x64 *c)
 {
     while ((uintptr_t)c->p & 31)
@@ -199,6 +257,10 @@ void glue_make(struct x64 *c, struct glue *glue)
     make_fallback(c, false);
     glue->miss = align_here(c);
     make_fallback(c, true);
+    glue->old[0] = align_here(c);
+    make_old(c, false);
+    glue->old[1] = align_here(c);
+    make_old(c, true);
     glue->probe = align_here(c);
     make_probe(c, glue->leave);
     align_here(c);

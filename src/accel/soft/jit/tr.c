@@ -75,12 +75,9 @@ void t_bail(struct tr *t, enum x64_cc cc)
         t_run_bail(t, x64_jcc(&t->c, cc));
         return;
     }
+    check(t->num_bails < TR_MAX_BAILS);
     b = &t->bails[t->num_bails++];
-    check(t->num_bails <= TR_MAX_BAILS);
-    b->place = x64_jcc(&t->c, cc);
-    b->back = NULL;
-    b->reload = 0;
-    b->idx = (uint16_t)t->idx;
+    *b = (struct tr_bail){.place = x64_jcc(&t->c, cc), .idx = (uint16_t)t->idx};
 }
 
 void t_pc_to(struct tr *t, unsigned dst, uint64_t offset)
@@ -276,13 +273,19 @@ void t_tlb_slot(struct tr *t, unsigned va)
 void t_tlb_add(struct tr *t, unsigned va, unsigned bytes, bool write)
 {
     int32_t side = write ? (int32_t)offsetof(struct tlb, w) : 0;
+    unsigned bails;
 
     t_tlb_slot(t, va);
     x64_op_sib(&t->c, true, 0x8b, RDX, R15, RCX, 3,
                side + (int32_t)offsetof(struct tlb_half, key));
     x64_alu_rr(&t->c, true, ALU_XOR, RDX, va);
     x64_alu_ri(&t->c, true, ALU_CMP, RDX, (int32_t)(4096 - bytes));
+    bails = t->num_bails;
     t_bail(t, CC_A);
+    if (t->num_bails > bails) {
+        t->bails[bails].again = t->insn_start;
+        t->bails[bails].write = write;
+    }
     x64_op_sib(&t->c, true, 0x8b, RDX, R15, RCX, 3,
                side + (int32_t)offsetof(struct tlb_half, add));
 }

@@ -65,6 +65,8 @@ struct tr_poll {
 struct tr_bail {
     uint8_t *place; /* of the jump to the cold part */
     uint8_t *back;  /* where it goes on */
+    uint8_t *again; /* the TLB may yet know: where the instruction starts */
+    bool write;     /* of that: which half of the TLB */
     uint16_t idx;   /* of the instruction */
     uint8_t reload; /* mask of those wanted behind it, and their contents: */
     uint8_t vreg[TR_VEC_REGS]; /* V register, valid bits / 64 above bit 5 */
@@ -154,6 +156,10 @@ struct glue {
     const uint8_t *probe;    /* jmp; rax: the PC to go to */
     const uint8_t *leave;    /* jmp; rax: the PC to go on at, in C */
     const uint8_t *link;     /* jmp; eax: number of the exit */
+
+    /* call; of a failed test of the TLB's half for reads or writes, rdx and rcx
+       as t_tlb_add leaves them: ZF if the page is in its slot now. */
+    const uint8_t *old[2];
 };
 
 struct tr {
@@ -162,9 +168,10 @@ struct tr {
     unsigned features;
     uint32_t mode;
     const struct block *src;
-    unsigned idx;   /* the instruction being translated */
-    uint32_t start; /* offset of the block in its page */
-    uint8_t *entry; /* where the block's code begins */
+    unsigned idx;        /* the instruction being translated */
+    uint32_t start;      /* offset of the block in its page */
+    uint8_t *entry;      /* where the block's code begins */
+    uint8_t *insn_start; /* likewise the present instruction's */
     bool flags_live, flags_kept;
     bool flags_pending; /* only the host's flags have them: a B.cond is next */
     bool sp_aligned, sp_kept; /* SP is a multiple of 16; stays one behind the

@@ -206,6 +206,7 @@ static void emit_insn(struct tr *t, struct wants *w)
 
     t_run_begin(t);
     t->flags_kept = t->sp_kept = false;
+    t->insn_start = t->c.p;
     if (!translate_will_try(t, t->idx) || !emit(t, i))
         emit_fallback(t, w);
     if (!t->flags_kept)
@@ -233,6 +234,27 @@ static void emit_copies(struct tr *t, struct wants *w)
     }
 }
 
+/* From bail n on, of one instruction: that of a failed test of the TLB asks for
+   the page among those that were displaced, and tries again. */
+static void emit_retry(struct tr *t, unsigned n)
+{
+    const uint8_t *back = t->bails[n].back;
+    bool done = false;
+
+    for (; n < t->num_bails && t->bails[n].back == back; n++) {
+        struct tr_bail *b = &t->bails[n];
+
+        if (done)
+            b->again = NULL;
+        if (!b->again)
+            continue;
+        x64_here(&t->c, b->place);
+        call_to(t, t->glue->old[b->write]);
+        x64_jcc_to(&t->c, CC_E, b->again);
+        done = true;
+    }
+}
+
 /* One stub for all bails of an instruction. */
 static void emit_bails(struct tr *t, struct wants *w)
 {
@@ -241,8 +263,11 @@ static void emit_bails(struct tr *t, struct wants *w)
     while (n < t->num_bails) {
         const struct tr_bail *b = &t->bails[n];
 
-        for (; n < t->num_bails && t->bails[n].back == b->back; n++)
-            x64_here(&t->c, t->bails[n].place);
+        emit_retry(t, n);
+        for (; n < t->num_bails && t->bails[n].back == b->back; n++) {
+            if (!t->bails[n].again)
+                x64_here(&t->c, t->bails[n].place);
+        }
         want_record(t, w, b->idx);
         call_to(t, t->glue->miss);
         t_vec_poison(t);
