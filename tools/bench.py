@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measure squib beside native code and beside QEMU, in one run.
 
-The rows are the programs of tests/bench. Every mode runs the same rows on the
-same kernel, the modes take turns, and the result is medians with their range,
-a JSON file and two plots. A whole run writes docs/perf; one that leaves out
+The rows are the programs of tests/bench, and what devices do for
+tests/bench_dev. Every mode runs the same rows on the same kernel, the modes
+take turns, and the result is medians with their range, a JSON file and two
+plots. A whole run writes docs/perf; one that leaves out
 rows, modes or work writes build/bench.
 """
 
@@ -22,6 +23,7 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import bench_api  # noqa: E402
+import bench_dev  # noqa: E402
 import bench_report  # noqa: E402
 from bench_run import (CROSS_CC1, GUEST_MEM, QEMU, TOP, WORK, Native, Qemu,  # noqa: E402
                        Squib, Trouble, build, make_initrd,
@@ -30,6 +32,7 @@ from bench_run import (CROSS_CC1, GUEST_MEM, QEMU, TOP, WORK, Native, Qemu,  # n
 # Integer code only: what the rate of instructions is measured with, and what
 # chooses QEMU's CPU (with a row of each other kind).
 RATE_ROWS = ("crc_table", "sieve", "sha256", "qsort", "hash")
+DEV_MS = 2000  # of each device row in a turn, at 100 %
 CHOICE_ROWS = ("fib", "sha256", "chase_2m", "snprintf", "matmul_f64")
 
 
@@ -40,8 +43,8 @@ def say(*words):
 def arguments():
     p = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     p.add_argument("--rows", help="rows or groups, with commas; * is allowed;"
-                   " 'boot' and 'api' add the boots and the control plane,"
-                   " which are otherwise left out then")
+                   " 'boot', 'api' and 'dev' add the boots, the control plane"
+                   " and the devices, which are otherwise left out then")
     p.add_argument("--qemu-cpu", help="QEMU's -cpu [the faster of two]")
     p.add_argument("--modes", help="of native,qemu,squib-interp,squib-jit")
     p.add_argument("--repeat", type=int, default=3,
@@ -62,8 +65,10 @@ def arguments():
     p.add_argument("--list", action="store_true", help="list the rows")
     args = p.parse_args()
     args.api = not args.rows or "api" in args.rows.split(",")
+    args.dev = not args.rows or "dev" in args.rows.split(",")
     if args.rows:
-        rows = [r for r in args.rows.split(",") if r not in ("boot", "api")]
+        rows = [r for r in args.rows.split(",")
+                if r not in ("boot", "api", "dev")]
         args.no_boot |= "boot" not in args.rows.split(",")
         args.rows = ",".join(rows) or "none"
     if args.quick:
@@ -159,7 +164,7 @@ def describe(args, kernel, rows, modes):
         "rounds": args.rounds, "rows": rows,
         "modes": [m.name for m in modes], "samples": {}, "checksums": {},
         "failed": {}, "boot": {}, "peak_kib": {}, "mips": {}, "stats": {},
-        "boot_stats": {}, "api": [],
+        "boot_stats": {}, "api": [], "dev": [],
     }
 
 
@@ -241,6 +246,18 @@ def measure_api(args, data, kernel, initrd, squib):
     say("the API's costs are known")
 
 
+def measure_dev(args, data, kernel, modes, squib):
+    """squib as it comes, that is with the translator, and QEMU."""
+    names = [m.name for m in modes]
+    sides = [s for s, m in (("qemu", "qemu"), ("squib", "squib-jit"))
+             if m in names]
+    cpu = data["qemu"]["cpu"] if "qemu" in sides else None
+    for turn in range(args.repeat if sides else 0):
+        data["dev"].append(bench_dev.measure(
+            sides, kernel, squib, cpu, DEV_MS * args.scale // 100))
+        say(f"turn {turn + 1} of {args.repeat}: devices")
+
+
 def write(path, text):
     with open(path + ".new", "w") as f:
         f.write(text)
@@ -291,6 +308,8 @@ def main():
     measure(args, data, modes)
     if args.api:
         measure_api(args, data, raw_kernel(kernel), initrd, squib)
+    if args.dev:
+        measure_dev(args, data, raw_kernel(kernel), modes, squib)
     return 1 if output(args, data) else 0
 
 

@@ -5,6 +5,7 @@ import math
 import statistics
 
 import bench_api
+import bench_dev
 import bench_plot
 
 # Groups of rows, what they are called together, and how much faster than
@@ -186,6 +187,8 @@ class Report:
             out += ["", align(self.machine())]
         if self.data["api"]:
             out += ["", align(bench_api.table(self.data["api"]))]
+        if self.data["dev"]:
+            out += ["", align(bench_dev.table(self.data["dev"]))]
         if self.fallbacks():
             count, total, lines = self.fallbacks()
             out += ["", f"left to the interpreter in a boot: {count} of "
@@ -258,7 +261,7 @@ code.
 
 {whole}
 
-{api}{fallbacks}## Row by row
+{api}{dev}{fallbacks}## Row by row
 
 {table}
 
@@ -283,6 +286,33 @@ A process of its own, and four clients that ask while two vCPUs are busy.
 def api_text(report):
     runs = report.data["api"]
     return API.format(lines=markdown(bench_api.table(runs))) if runs else ""
+
+
+DEVICES = """\
+## Devices
+
+What one guest with two CPUs gets done, and what a request costs the host in
+microseconds of its CPUs: all in all, and of that the share of the threads that
+are no vCPUs. Files are in the host's cache, so no disk is measured; QEMU's
+`virtio-blk-device` has `cache=writeback` and `aio=threads` for Sync, `io_uring`
+for Async. QEMU has a vsock only in kernels that have vhost-vsock: beside that
+stands its virtio-serial port, which is also a stream to a Unix socket. Requests
+are 4 KiB, 1 MiB and, of streams, 64 KiB.
+
+{lines}
+
+{rows}
+
+"""
+
+
+def device_text(report):
+    turns = report.data["dev"]
+    if not turns:
+        return ""
+    rows = [["row", "what"]] + [[r[0], r[1]] for r in bench_dev.ROWS]
+    return DEVICES.format(lines=markdown(bench_dev.table(turns)),
+                          rows=markdown(rows))
 
 
 FALLBACKS = """\
@@ -330,6 +360,7 @@ def readme(report):
         pick="the best" if data["best"] else "medians",
         repeat=f"{turns} at {data['scale']} % of the work", slower=slower,
         fallbacks=fallback_text(report), api=api_text(report),
+        dev=device_text(report),
         sections=markdown(report.sections()),
         whole=markdown(report.machine()), table=markdown(report.table()),
         rows=markdown([["row", "group", "what"]] + [

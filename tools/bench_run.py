@@ -87,14 +87,17 @@ def raw_kernel(path):
     return target
 
 
-def make_initrd(program):
-    """A file system with one program, which is also the guest's init."""
-    target = os.path.join(WORK, "initramfs.cpio")
+def make_initrd(program, name="initramfs.cpio", files=()):
+    """A file system with one program, which is also the guest's init, and
+    perhaps other files: pairs of where they go and where they are."""
+    target = os.path.join(WORK, name)
     ar = mkinitrd.Archive()
     for name in ("dev", "proc", "tmp"):
         ar.folder(name)
     ar.add("dev/console", 0o20600, device=(5, 1))
     ar.program("init", program)
+    for inside, path in files:
+        ar.program(inside, path)
     with open(target, "wb") as f:
         f.write(ar.finish())
     return target
