@@ -165,7 +165,7 @@ static void frames_come(struct machine *m, struct input *in)
     static const int rcs[] = {0, 0, 0, -EAGAIN, -EIO};
 
     m->host.num_frames = (unsigned)take(in, 1);
-    m->host.frame_bytes = (uint32_t)MIN(take(in, 3), (uint64_t)NET_FRAME_MAX);
+    m->host.frame_bytes = (uint32_t)take(in, 3) % (NET_FRAME_MAX + 1);
     m->host.receive_rc = rcs[take(in, 1) % ARRAY_LEN(rcs)];
     m->host.send_rc = rcs[take(in, 1) % ARRAY_LEN(rcs)];
     m->host.base.ready(m->host.base.ctx);
@@ -188,7 +188,7 @@ static void set_limits(struct machine *m, struct input *in)
 static void detour_comes(struct machine *m, struct input *in)
 {
     m->wanted = (uint8_t)take(in, 1);
-    m->answer_bytes = MIN(take(in, 2), (uint64_t)NET_DETOUR_MAX);
+    m->answer_bytes = take(in, 2) % (NET_DETOUR_MAX + 1);
     net_detour_ready(m->dev);
 }
 
