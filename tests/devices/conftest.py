@@ -7,6 +7,7 @@ in). Where things are is said by the same variables as for tests/boot.
 """
 
 import os
+import subprocess
 
 import pytest
 
@@ -82,6 +83,24 @@ def api(squib_path, tmp_path):
     vm = ApiVm(squib_path, tmp_path)
     yield vm
     vm.kill()
+
+
+@pytest.fixture
+def within(monkeypatch):
+    """Runs squib behind such a command, as its last argument."""
+
+    def go(*inside):
+        if subprocess.run([*inside, "true"], check=False).returncode:
+            pytest.skip("this host gives us no mount namespace")
+        original = machine.Machine._spawn
+
+        def spawn(self, stdin):
+            self.command[:0] = inside
+            original(self, stdin)
+
+        monkeypatch.setattr(machine.Machine, "_spawn", spawn)
+
+    return go
 
 
 @pytest.fixture

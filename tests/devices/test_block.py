@@ -6,11 +6,10 @@ import os
 import re
 import shutil
 import stat
-import subprocess
 
 import pytest
 
-from linux import machine, GUEST, INITRD, find, tool
+from linux import machine, GUEST, ROOT, find, tool
 
 FILL = """
 mount /dev/vda /mnt
@@ -82,6 +81,35 @@ def test_nothing_flushed_is_lost_when_squib_is_killed(
     assert on_host(disk, "file1", tmp_path) == digest
 
 
+@pytest.mark.parametrize("device", ["--disk", "--disk :async", "--pmem"])
+def test_each_record_that_was_told_of_is_there(start, fast_kernel, tmp_path, device):
+    """A log as a data base keeps it, killed without a warning."""
+    option, _, more = device.partition(" ")
+    disk = tmp_path / "log"
+    disk.write_bytes(bytes(4 << 20))
+    vm = start(
+        fast_kernel,
+        """
+        [ -b /dev/vda ] && device=/dev/vda || device=/dev/pmem0
+        n=0
+        while n=$((n + 1)); do
+            printf "record %8d" $n |
+                dd of=$device bs=512 seek=$n conv=sync,fsync 2>/dev/null
+            echo "told $n"
+        done
+        """,
+        *[option, f"{disk}{more}"],
+        cpus=2,
+    )
+    vm.expect("told 40\r?\n")
+    vm.kill()
+    last = max(int(n) for n in re.findall(r"^told (\d+)\r?$", vm.text(), re.M))
+    assert last >= 40
+    data = disk.read_bytes()
+    for n in range(1, last + 1):
+        assert data[n * 512 :].startswith(b"record %8d" % n), n
+
+
 def test_the_cache_is_as_the_drive_says(run, fast_kernel, ext4):
     script = "cat /sys/block/vd?/queue/write_cache"
     one, two = ext4("one.img", 8), ext4("two.img", 8)
@@ -132,8 +160,9 @@ def test_the_tail_that_is_no_sector_is_not_seen(run, fast_kernel, tmp_path):
     assert disk.stat().st_size == 512 * 9 + 100
 
 
+@pytest.mark.parametrize("options", ["", ":async"])
 def test_a_file_that_shrinks_gives_errors_and_nothing_else(
-    start, fast_kernel, tmp_path
+    start, fast_kernel, tmp_path, options
 ):
     disk = tmp_path / "shrinks.img"
     disk.write_bytes(b"y" * (8 << 20))
@@ -147,7 +176,7 @@ def test_a_file_that_shrinks_gives_errors_and_nothing_else(
         dd if=/dev/vda of=/dev/null bs=4k count=1 iflag=direct && echo survived
         """,
         "--disk",
-        disk,
+        f"{disk}{options}",
     )
     vm.expect("ready")
     os.truncate(disk, 1 << 20)
@@ -157,23 +186,15 @@ def test_a_file_that_shrinks_gives_errors_and_nothing_else(
     assert "I/O error" in vm.text()
 
 
+@pytest.mark.parametrize("options", ["", ":async"])
 def test_a_full_disk_gives_errors_and_nothing_else(
-    start, fast_kernel, tmp_path, monkeypatch
+    start, fast_kernel, tmp_path, within, options
 ):
     """A file system of 2 MiB, in a namespace of squib's own."""
     small = tmp_path / "small"
     small.mkdir()
     mount = f"mount -t tmpfs -o size=2m none {small} && truncate -s 8M {small}/disk"
-    inside = ["unshare", "-rm", "sh", "-c", f'{mount} && exec "$@"', "sh"]
-    if subprocess.run([*inside, "true"], check=False).returncode:
-        pytest.skip("this host gives us no mount namespace")
-    original = machine.Machine._spawn
-
-    def spawn(self, stdin):
-        self.command[:0] = inside
-        original(self, stdin)
-
-    monkeypatch.setattr(machine.Machine, "_spawn", spawn)
+    within("unshare", "-rm", "sh", "-c", f'{mount} && exec "$@"', "sh")
     vm = start(
         fast_kernel,
         """
@@ -183,13 +204,54 @@ def test_a_full_disk_gives_errors_and_nothing_else(
         dd if=/dev/zero of=/dev/vda bs=64k count=8 conv=fsync && echo third
         """,
         "--disk",
-        small / "disk",
+        f"{small}/disk{options}",
     )
     code, err = vm.wait()
     assert code == 0, err
     assert "No space left on device" in err
     for word in ("first", "second", "third"):
         assert re.search(rf"^{word}$", vm.text(), re.M), vm.text()
+
+
+@pytest.mark.parametrize("options", ["", ":async"])
+def test_what_was_flushed_before_the_disk_was_full_is_sound(
+    start, fast_kernel, ext4, tmp_path, within, options
+):
+    """A sparse image of 24 MiB on 8 MiB; what became of it is copied out."""
+    image, small, out = ext4(mib=24), tmp_path / "small", tmp_path / "out.img"
+    small.mkdir()
+    within(
+        *["unshare", "-rm", "sh", "-c"],
+        f"mount -t tmpfs -o size=8m none {small} &&"
+        f" cp --sparse=always {image} {small}/disk &&"
+        f' "$@"; code=$?; [ $# -lt 2 ] || cp --sparse=always {small}/disk {out};'
+        " exit $code",
+        "sh",
+    )
+    vm = start(
+        fast_kernel,
+        """
+        mount /dev/vda /mnt
+        dd if=/dev/urandom of=/mnt/file1 bs=64k count=30 2>/dev/null
+        sync
+        sha256sum /mnt/file1
+        dd if=/dev/urandom of=/mnt/file2 bs=64k count=300 conv=fsync 2>/dev/null ||
+            echo full
+        echo 3 > /proc/sys/vm/drop_caches
+        sha256sum /mnt/file1
+        """,
+        "--disk",
+        f"{small}/disk{options}",
+    )
+    code, err = vm.wait()
+    assert code == 0, err
+    assert "No space left on device" in err
+    assert re.search("^full$", vm.text(), re.M), vm.text()
+    got = sums(vm.text())
+    assert len(got) == 2 and got[0] == got[1]
+    tool("e2fsck", "-fy", out, ok=(0, 1))
+    tool("e2fsck", "-fn", out)
+    assert on_host(out, "file1", tmp_path) == got[0][0]
 
 
 def test_a_driver_may_come_and_go(run, fast_kernel, ext4):
@@ -237,7 +299,8 @@ def test_discarded_blocks_go_back_to_the_host(run, fast_kernel, ext4):
     tool("e2fsck", "-fn", disk)
 
 
-def test_a_sparse_disk_may_be_huge(run, fast_kernel, tmp_path):
+@pytest.mark.parametrize("options", ["", ":async"])
+def test_a_sparse_disk_may_be_huge(run, fast_kernel, tmp_path, options):
     disk = tmp_path / "huge.img"
     disk.write_bytes(b"")
     os.truncate(disk, 8 << 40)
@@ -249,7 +312,7 @@ def test_a_sparse_disk_may_be_huge(run, fast_kernel, tmp_path):
             conv=sync,fsync 2>/dev/null
         """,
         "--disk",
-        disk,
+        f"{disk}{options}",
     )
     assert f"\n{(8 << 40) // 512}\n" in text
     with open(disk, "rb") as f:
@@ -266,7 +329,7 @@ def test_a_root_file_system_needs_no_initrd(
                  "etc"):
         (tree / name).mkdir(parents=True)
     shutil.copy(find(GUEST / "busybox", "busybox"), tree / "bin/busybox")
-    shutil.copy(INITRD.parents[2] / "tests/guest_init/init", tree / "init")
+    shutil.copy(ROOT / "tests/guest_init/init", tree / "init")
     (tree / "bin/sh").symlink_to("busybox")
     (tree / "script").write_text("#!/bin/sh\nmount\ncat /proc/cmdline\n")
     for name in ("bin/busybox", "init", "script"):
