@@ -216,15 +216,16 @@ def test_halves_end_one_by_one(guest):
     vm.end_well()
 
 
-def test_nobody_listens(guest):
-    """Not in the guest, and not on the host."""
-    vm, path = guest("vsock connect 99; echo asked; vsock echo 52")
+def test_nobody_listens(guest, tmp_path):
+    """Not on the host, where one name is no socket, and not in the guest."""
+    (tmp_path / "v.sock_97").touch()
+    vm, path = guest("vsock connect 99; vsock connect 97; vsock echo 52")
+    vm.expect("vsock: Connection reset by peer")
     vm.expect("vsock: Connection reset by peer")
     vm.expect("listening on 52")
     assert call(path, 98) == (None, None)
     s, _ = call(path, 52)
     assert echoes(s, 1000, 1)
-    open(f"{path}_97", "w").close()
     vm.kill()
 
 
@@ -288,25 +289,28 @@ def test_there_are_1023_connections(guest):
     vm.end_well()
 
 
-def test_a_pause_keeps_connections(api, fast_kernel, program, tmp_path):
+@pytest.fixture
+def api_guest(api, fast_kernel, program, tmp_path):
+    """A guest behind the API whose echo server is there: its socket."""
     path = str(tmp_path / "v.sock")
     is_debian = fast_kernel == KERNELS["debian"]
     rd = pack(tmp_path / "rd", "vsock echo 52", is_debian, [program])
-    api.ok(
-        "PUT",
-        "/boot-source",
-        {
-            "kernel_image_path": str(fast_kernel),
-            "initrd_path": str(rd),
-            "boot_args": "console=ttyS0 quiet squib.test squib.cmd=/script",
-        },
-    )
     api.ok("PUT", "/vsock", {"guest_cid": 7, "uds_path": path})
     api.ok("PUT", "/metrics", {"metrics_path": str(tmp_path / "metrics")})
     assert api.ok("GET", "/vm/config")["vsock"] == {"guest_cid": 7, "uds_path": path}
-    api.ok("PUT", "/actions", {"action_type": "InstanceStart"})
+    api.boot(fast_kernel, rd, mem=256, cpus=2)
     api.expect("listening on 52")
-    s, port = call(path, 52)
+    return path
+
+
+def counts(api, tmp_path):
+    """All metrics since the last time."""
+    api.ok("PUT", "/actions", {"action_type": "FlushMetrics"})
+    return json.loads((tmp_path / "metrics").read_text().splitlines()[-1])
+
+
+def test_a_pause_keeps_connections(api, api_guest, tmp_path):
+    s, port = call(api_guest, 52)
     s.sendall(b"before")
     assert read_exactly(s, 6) == b"before"
     api.ok("PATCH", "/vm", {"state": "Paused"})
@@ -317,11 +321,37 @@ def test_a_pause_keeps_connections(api, fast_kernel, program, tmp_path):
     api.ok("PATCH", "/vm", {"state": "Resumed"})
     s.settimeout(machine.PATIENCE_S)
     assert read_exactly(s, 6) == b"during"
-    assert call(path, 52)[1] == port + 1
-    api.ok("PUT", "/actions", {"action_type": "FlushMetrics"})
-    lines = (tmp_path / "metrics").read_text().splitlines()
-    counts = json.loads(lines[-1])["vsock"]
-    assert counts["rx_bytes_count"] == counts["tx_bytes_count"] == 12
+    assert call(api_guest, 52)[1] == port + 1
+    vsock = counts(api, tmp_path)["vsock"]
+    assert vsock["rx_bytes_count"] == vsock["tx_bytes_count"] == 12
+    assert vsock["conns_added"] == 2
+
+
+def test_many_clients_that_go_in_the_middle(api, api_guest, tmp_path):
+    """They say much, read nothing and are gone: a signal each, and no harm."""
+    for _ in range(3):
+        clients = [call(api_guest, 52)[0] for _ in range(40)]
+        for s in clients:
+            s.setblocking(False)
+            while True:
+                try:
+                    s.send(bytes(65536))
+                except BlockingIOError:
+                    break
+        for s in clients:
+            s.close()
+    s, _ = call(api_guest, 52)
+    assert echoes(s, 300000, 1)
+    seen = counts(api, tmp_path)
+    assert seen["signals"]["sigpipe"] > 0
+    assert seen["vsock"]["conns_added"] == 121
+    removed = seen["vsock"]["conns_removed"]
+    for _ in range(200):
+        if removed == 121:
+            return
+        time.sleep(0.05)
+        removed += counts(api, tmp_path)["vsock"]["conns_removed"]
+    raise AssertionError(f"{121 - removed} connections are still there")
 
 
 def test_a_socket_file_in_the_way(api, squib_path, start, fast_kernel, tmp_path):
