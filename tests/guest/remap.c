@@ -325,6 +325,16 @@ static void copier(unsigned me)
     mmu_off();
 }
 
+/* On a busy host the others may not have run at all while the page was away:
+   it stays so until somebody noticed, or the test fails. */
+static void wait_for_fault(void)
+{
+    uint64_t start = READ_SYS(cntvct_el0);
+
+    while (!faults && READ_SYS(cntvct_el0) - start < 20 * READ_SYS(cntfrq_el0))
+        ;
+}
+
 /* Behind the DSB nothing is written to the frame any more. */
 static void take_away(void)
 {
@@ -339,6 +349,8 @@ static void take_away(void)
         for (unsigned again = 0; again < 4; again++)
             if (sum(frame) != before)
                 stale++;
+        if (cpus > 1)
+            wait_for_fault();
         set_page(n, WINDOW + 2 * PAGE, frames[~n & 1] | PTE_RAM | 3);
     }
     epoch = LAST;
