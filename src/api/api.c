@@ -305,11 +305,7 @@ struct api *api_new(const struct api_options *options, struct err *e)
     api->opt = *options;
     api->listener = -1;
     api->queue_end = &api->queue;
-    api->mmds = mmds_new(options->mmds_limit, e);
-    if (!api->mmds) {
-        heap_free(api);
-        return NULL;
-    }
+    api->mmds = options->mmds;
     pthread_mutex_init(&api->lock, NULL);
     pthread_mutex_init(&api->queue_lock, NULL);
     return api;
@@ -347,13 +343,7 @@ void api_free(struct api *api)
         close(api->listener);
     while ((call = dequeue(api)) != NULL)
         call_free(call);
-    mmds_free(api->mmds);
     pthread_mutex_destroy(&api->lock);
     pthread_mutex_destroy(&api->queue_lock);
     heap_free(api);
-}
-
-struct mmds_store *api_mmds(struct api *api)
-{
-    return api->mmds;
 }

@@ -40,7 +40,7 @@ struct api_options {
     struct vm_config *cfg;
     struct api_owner owner;
     size_t max_body;
-    size_t mmds_limit;
+    struct mmds_store *mmds;
 };
 
 struct api *api_new(const struct api_options *options, struct err *e);
@@ -60,5 +60,3 @@ void api_work(struct api *api);
 
 /* Starts the VM without being asked by a request, as a config file does. */
 int api_start_instance(struct api *api, struct err *e);
-
-struct mmds_store *api_mmds(struct api *api); /* borrowed */

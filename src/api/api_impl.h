@@ -16,7 +16,7 @@ struct api_call;
 
 struct api {
     struct api_options opt;
-    struct mmds_store *mmds; /* owned */
+    struct mmds_store *mmds; /* borrowed */
     int listener;            /* owned until the server has it; -1: none */
     struct server *server;   /* owned; NULL until it listens */
     bool boot_specific;      /* no snapshot may be loaded; the owner's */

@@ -16,6 +16,7 @@
 #include "api/api.h"
 #include "api/config_file.h"
 #include "api/logger.h"
+#include "api/mmds_link.h"
 #include "api/version.h"
 #include "base/log.h"
 #include "base/macros.h"
@@ -285,7 +286,8 @@ struct process {
     struct vm_config cfg;
     struct session *session; /* owned, as the API */
     struct api *api;
-    bool plain; /* the error's sentence says it all */
+    struct mmds_link *mmds; /* owned; guests of the session ask it */
+    bool plain;             /* the error's sentence says it all */
 };
 
 static int start_vm(void *ctx, struct err *e)
@@ -358,14 +360,19 @@ static int make_process(struct process *p, const struct args *args,
 
     *p = (struct process){.args = args};
     vm_config_init(&p->cfg);
-    api.mmds_limit = args_has(args, "mmds-size-limit")
-                         ? number(args, "mmds-size-limit")
-                         : api.max_body;
     p->cfg.boot_timer = args_has(args, "boot-timer");
     p->cfg.upstream_texts = true;
     p->session = session_new(&session, e);
     if (!p->session)
         return -ENOMEM;
+    p->mmds = mmds_link_new(&p->cfg, api.id,
+                            args_has(args, "mmds-size-limit")
+                                ? number(args, "mmds-size-limit")
+                                : api.max_body,
+                            e);
+    if (!p->mmds)
+        return -ENOMEM;
+    api.mmds = mmds_link_store(p->mmds);
     p->api = api_new(&api, e);
     return p->api ? 0 : -ENOMEM;
 }
@@ -375,6 +382,7 @@ static void release_process(struct process *p)
 {
     api_free(p->api);
     session_free(p->session);
+    mmds_link_free(p->mmds);
     vm_config_release(&p->cfg);
 }
 
@@ -390,7 +398,7 @@ static int add_metadata(struct process *p, struct err *e)
         return 0;
     rc = config_file_read_as(path, "mmds content", &text, e);
     if (rc == 0)
-        rc = mmds_put(api_mmds(p->api), buf_text(&text), text.len, e);
+        rc = mmds_put(mmds_link_store(p->mmds), buf_text(&text), text.len, e);
     if (rc == -E2BIG)
         err_set(e, rc,
                 "Populating MMDS from file failed: The MMDS patch request "

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "api/mmds_link.h"
 #include "api/resources.h"
 #include "base/buf.h"
 #include "base/heap.h"
@@ -65,6 +66,10 @@ static const char usage[] =
     "                       a socket device: programs of the host reach those of\n"
     "                       the guest at PATH, the guest's get to PATH_PORT.\n"
     "                       cid: what the guest is called [3]\n"
+    "      --share-metadata FILE\n"
+    "                       JSON that the guest reads by HTTP at\n"
+    "                       169.254.169.254, as in a cloud; without a --net\n"
+    "                       there is a user one then\n"
     "      --rng            an entropy device\n"
     "      --balloon MIB[,OPTIONS]\n"
     "                       takes so much memory from the guest. Options:\n"
@@ -103,6 +108,7 @@ enum option_id {
     OPT_STATS,
     OPT_LEVEL,
     OPT_RNG,
+    OPT_SHARE_METADATA,
     OPT_PMEM,
     OPT_HOTPLUG_MEM,
     OPT_BALLOON,
@@ -120,6 +126,7 @@ static const struct option long_options[] = {
     {"net", required_argument, NULL, OPT_NET},
     {"pmem", required_argument, NULL, OPT_PMEM},
     {"hotplug-mem", required_argument, NULL, OPT_HOTPLUG_MEM},
+    {"share-metadata", required_argument, NULL, OPT_SHARE_METADATA},
     {"rng", no_argument, NULL, OPT_RNG},
     {"balloon", required_argument, NULL, OPT_BALLOON},
     {"vsock", required_argument, NULL, OPT_VSOCK},
@@ -341,6 +348,9 @@ static int take(struct run_options *run, int option, struct buf *line,
         return run_add_pmem(&run->vm.devices, optarg, e);
     case OPT_HOTPLUG_MEM:
         return run_set_hotplug_mem(&run->vm.devices, optarg, e);
+    case OPT_SHARE_METADATA:
+        run->metadata_path = optarg;
+        return 0;
     case OPT_NET:
         return run_add_net(&run->vm.devices, optarg, e);
     case OPT_RNG:
@@ -466,6 +476,8 @@ int run_parse(struct run_options *run, int argc, char **argv, struct err *e)
         rc = compose_args(run, &appended, e);
     if (rc == 0)
         rc = check_balloon(run, e);
+    if (rc == 0 && !run->help)
+        rc = run_share_metadata(run, e);
     if (rc == 0 && !run->help && !run->vm.initrd_path &&
         !names(run->vm.boot_args, "root="))
         run_choose_root(&run->vm.devices);
@@ -475,5 +487,6 @@ int run_parse(struct run_options *run, int argc, char **argv, struct err *e)
 
 void run_release(struct run_options *run)
 {
+    mmds_link_free(run->mmds);
     vm_config_release(&run->vm);
 }

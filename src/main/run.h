@@ -9,9 +9,13 @@
 #include "base/err.h"
 #include "vm/config.h"
 
+struct mmds_link;
+
 struct run_options {
-    struct vm_config vm; /* owned */
-    uint32_t log_level;  /* enum log_level */
+    struct vm_config vm;       /* owned */
+    uint32_t log_level;        /* enum log_level */
+    const char *metadata_path; /* borrowed from argv; NULL: none */
+    struct mmds_link *mmds;    /* owned; for longer than the VM */
     bool stats;
     bool help;
 };
@@ -35,6 +39,10 @@ void run_choose_root(struct vm_devices *d);
 
 /* The value of --hotplug-mem. */
 int run_set_hotplug_mem(struct vm_devices *d, const char *text, struct err *e);
+
+/* Lets the guest read the file of --share-metadata, if there is one. After the
+   interfaces. */
+int run_share_metadata(struct run_options *run, struct err *e);
 
 /* One more interface: the value of a --net. */
 int run_add_net(struct vm_devices *d, const char *text, struct err *e);

@@ -3,6 +3,7 @@
 
 #include "vm/attach.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 #include "dev/block.h"
 #include "dev/entropy.h"
 #include "dev/mem.h"
+#include "dev/mmds_net.h"
 #include "dev/net.h"
 #include "dev/pmem.h"
 #include "dev/virtio_mmio.h"
@@ -29,6 +31,8 @@ struct attached {
     struct slot slots[VIRTIO_MMIO_SLOTS];
     unsigned num_slots;
     bool published;
+    struct mmds_net *mmds[VIRTIO_MMIO_SLOTS]; /* owned, of NICs */
+    unsigned num_mmds;
 };
 
 /* Takes ownership of dev, also on failure; NULL passes through. */
@@ -84,20 +88,46 @@ static int add_drive(struct attached *a, const struct drive_config *d,
     return add(a, block_new(&cfg, a->worker, a->ram, e), d->id, e);
 }
 
-static int add_net(struct attached *a, const struct net_config *c,
-                   struct err *e)
+/* NULL, and no error: this NIC has none. It lives as long as `a`. */
+static int make_mmds(struct attached *a, const struct net_config *c,
+                     const struct vm_devices *d, struct mmds_net **out,
+                     struct err *e)
 {
+    const char *text = d->mmds.ipv4 ? d->mmds.ipv4 : MMDS_DEFAULT_IPV4;
+    uint8_t ip[4];
+
+    *out = NULL;
+    if (!c->has_mmds || !d->mmds_answerer ||
+        a->num_mmds == ARRAY_LEN(a->mmds) || inet_pton(AF_INET, text, ip) != 1)
+        return 0;
+    *out = mmds_net_new(ip, d->mmds_answerer, a->worker, e);
+    if (!*out)
+        return -ENOMEM;
+    a->mmds[a->num_mmds++] = *out;
+    return 0;
+}
+
+static int add_net(struct attached *a, const struct net_config *c,
+                   const struct vm_devices *d, struct err *e)
+{
+    struct mmds_net *mmds;
     struct nic_config cfg = {
         .id = c->id,
         .mtu = c->mtu,
         .rx = limiter_config_of(&c->rx_limit),
         .tx = limiter_config_of(&c->tx_limit),
-        .detour = NULL, /* the MMDS's place, where c->has_mmds */
     };
+    int rc = make_mmds(a, c, d, &mmds, e);
 
+    if (rc < 0)
+        return rc;
     cfg.has_mac = c->guest_mac && net_parse_mac(c->guest_mac, cfg.mac);
+    cfg.detour = mmds ? mmds_net_detour(mmds) : NULL;
     cfg.backend = devices_take_net(c, e);
-    return add(a, net_new(&cfg, a->worker, a->ram, e), c->id, e);
+    rc = add(a, net_new(&cfg, a->worker, a->ram, e), c->id, e);
+    if (rc == 0 && mmds)
+        mmds_net_set_nic(mmds, a->slots[a->num_slots - 1].dev);
+    return rc;
 }
 
 static int add_balloon(struct attached *a, const struct balloon_config *c,
@@ -167,7 +197,7 @@ static int add_all(struct attached *a, const struct vm_devices *cfg,
     for (size_t n = 0; n < cfg->num_drives && rc == 0; n++)
         rc = add_drive(a, &cfg->drives[n], e);
     for (size_t n = 0; n < cfg->num_nets && rc == 0; n++)
-        rc = add_net(a, &cfg->nets[n], e);
+        rc = add_net(a, &cfg->nets[n], cfg, e);
     for (size_t n = 0; n < cfg->num_pmems && rc == 0; n++)
         rc = add_pmem(a, &cfg->pmems[n], e);
     if (rc == 0 && cfg->has_vsock)
@@ -244,6 +274,8 @@ void attached_free(struct attached *a)
             a->slots[n].dev->ops->free(a->slots[n].dev);
         heap_free(a->slots[n].id);
     }
+    for (unsigned n = 0; n < a->num_mmds; n++)
+        mmds_net_free(a->mmds[n]);
     worker_free(a->worker);
     heap_free(a);
 }

@@ -126,6 +126,8 @@ struct mmds_config {
 
 #define MMDS_DEFAULT_IPV4 "169.254.169.254"
 
+struct mmds_answerer; /* dev/mmds_tcp.h */
+
 struct vm_devices {
     struct drive_config *drives; /* owned; the root device is the first */
     size_t num_drives;
@@ -139,6 +141,7 @@ struct vm_devices {
     struct entropy_config entropy;
     struct memory_hotplug_config memory_hotplug;
     struct mmds_config mmds;
+    const struct mmds_answerer *mmds_answerer; /* borrowed; NULL: none */
     struct serial_config serial;
 };
 
