@@ -174,7 +174,8 @@ int put_snapshot_load(struct api *api, struct api_call *call, struct err *e)
                    "squib does not have snapshots yet");
 }
 
-/* ---- devices of a VM that runs ---- */
+/* ---- devices of a VM that runs: their thread may be busy, so the lock is only
+   taken for what GETs read ---- */
 
 struct attached *api_attached(struct api *api)
 {
@@ -198,6 +199,7 @@ int patch_drive(struct api *api, struct api_call *call, struct err *e)
     const struct drive_update *given = call->given;
     const struct attached *devices = api_attached(api);
     struct err why;
+    int rc;
 
     if (!devices || !attached_find(devices, VIRTIO_ID_BLOCK, given->id))
         return no_device(DRIVE_PREFIX, DRIVE_SUFFIX, e);
@@ -211,35 +213,46 @@ int patch_drive(struct api *api, struct api_call *call, struct err *e)
                              &why) < 0)
         return err_set(e, -EINVAL, DRIVE_PREFIX ": Block: %.300s" DRIVE_SUFFIX,
                        why.text);
-    return devices_patch_drive(&api->opt.cfg->devices, given->id, given->path,
-                               &given->limit, e);
+    pthread_mutex_lock(&api->lock);
+    rc = devices_patch_drive(&api->opt.cfg->devices, given->id, given->path,
+                             &given->limit, e);
+    pthread_mutex_unlock(&api->lock);
+    return rc;
 }
 
 int patch_net(struct api *api, struct api_call *call, struct err *e)
 {
     const struct net_update *given = call->given;
     const struct attached *devices = api_attached(api);
+    int rc;
 
     if (!devices || attached_patch_net(devices, given->id, &given->rx_limit,
                                        &given->tx_limit, NULL) < 0)
         return no_device("Network config error: Unable to update the network "
                          "device",
                          "", e);
-    return devices_patch_net(&api->opt.cfg->devices, given->id,
-                             &given->rx_limit, &given->tx_limit, e);
+    pthread_mutex_lock(&api->lock);
+    rc = devices_patch_net(&api->opt.cfg->devices, given->id, &given->rx_limit,
+                           &given->tx_limit, e);
+    pthread_mutex_unlock(&api->lock);
+    return rc;
 }
 
 int patch_pmem(struct api *api, struct api_call *call, struct err *e)
 {
     const struct pmem_update *given = call->given;
     const struct attached *devices = api_attached(api);
+    int rc;
 
     if (!devices ||
         attached_patch_pmem(devices, given->id, &given->limit, NULL) < 0)
         return no_device("Pmem config error: Unable to update the pmem device",
                          "", e);
-    return devices_patch_pmem(&api->opt.cfg->devices, given->id, &given->limit,
-                              e);
+    pthread_mutex_lock(&api->lock);
+    rc =
+        devices_patch_pmem(&api->opt.cfg->devices, given->id, &given->limit, e);
+    pthread_mutex_unlock(&api->lock);
+    return rc;
 }
 
 /* Never reached: without PCI the state's check has refused. */

@@ -169,9 +169,9 @@ def test_what_a_guest_misses_is_counted(vmm, tmp_path):
     metrics = tmp_path / "metrics"
     vmm.ok("PUT", "/metrics", {"metrics_path": str(metrics)})
     vmm.boot(guests.uart(), guests.mov(8, 0x4000_1000), guests.ldr(1, 8, 0x20),
-             guests.str_(1, 8, 0), guests.ldr(1, 9, 0x50), guests.say("so"),
+             guests.str_(1, 8, 0), guests.ldr(1, 9, 0x50), guests.say("~~"),
              guests.WFI, guests.branch(-1))
-    vmm.wait_for(lambda: "so" in vmm.log())
+    vmm.wait_for(lambda: "~~" in vmm.log())
     assert total(vmm, metrics, "rtc") == {
         "error_count": 2, "missed_read_count": 1, "missed_write_count": 1}
     uart = total(vmm, metrics, "uart")
