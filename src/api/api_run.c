@@ -123,8 +123,8 @@ int put_snapshot_create(struct api *api, struct api_call *call, struct err *e)
     if (api->state != INSTANCE_PAUSED)
         return err_set(e, -EPERM,
                        "Create snapshot error: Cannot save the microVM state: "
-                       "Operation not allowed: save/restore is allowed only "
-                       "while the microVM is paused");
+                       "Operation not allowed: save/restore unavailable while "
+                       "running");
     return err_set(e, -ENOTSUP,
                    "Create snapshot error: squib does not have snapshots yet");
 }

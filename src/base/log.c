@@ -17,6 +17,7 @@
 
 #include "base/heap.h"
 #include "base/macros.h"
+#include "base/metrics.h"
 
 enum {
     LIMIT_LINES = 10,
@@ -285,6 +286,7 @@ bool log_limit_take(struct log_limit *limit)
     }
     if (limit->in_window >= LIMIT_LINES) {
         limit->suppressed++;
+        metric_inc(&metrics.logger.rate_limited_log_count);
         return false;
     }
     limit->in_window++;

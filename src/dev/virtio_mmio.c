@@ -17,6 +17,7 @@
 
 #include "base/heap.h"
 #include "base/macros.h"
+#include "base/metrics.h"
 
 enum {
     REG_MAGIC = 0x00,
@@ -100,6 +101,7 @@ static void raise_bits(void *ctx, unsigned bits)
     if (bits & VIRTIO_INT_CONFIG)
         atomic_fetch_add(&m->config_generation, 1);
     atomic_fetch_or(&m->interrupt_status, bits);
+    metric_inc(&metrics.interrupts.triggers);
     irq_line_pulse(&m->base.irq);
 }
 

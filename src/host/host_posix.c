@@ -32,9 +32,14 @@ static uint64_t clock_ns(clockid_t clock)
     return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
+uint64_t host_wall_ns(void)
+{
+    return clock_ns(CLOCK_REALTIME);
+}
+
 uint64_t host_wall_s(void)
 {
-    return clock_ns(CLOCK_REALTIME) / 1000000000u;
+    return host_wall_ns() / 1000000000u;
 }
 
 uint64_t host_mono_ns(void)

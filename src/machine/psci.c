@@ -199,6 +199,51 @@ static enum psci_action pv_time_st(const struct call *c)
     return answer(c, at ? (int64_t)at : PSCI_NOT_SUPPORTED);
 }
 
+/* What Linux looks for before it asks a hypervisor for what no standard has:
+   the name of KVM, whose calls these are (Documentation/virt/kvm/arm of the
+   kernel, hypercalls and ptp_kvm). */
+static const uint32_t kvm_uid[4] = {0xb66fb428, 0xe911c52e, 0x564bcaa9,
+                                    0x743a004d};
+
+enum { KVM_FEATURES = 0, KVM_PTP = 1 };
+enum { VIRTUAL_COUNTER = 0, PHYSICAL_COUNTER = 1 };
+
+static enum psci_action hyp_uid(const struct call *c)
+{
+    if (!c->host->counter)
+        return answer(c, PSCI_NOT_SUPPORTED);
+    for (unsigned n = 0; n < 4; n++)
+        c->regs[n] = kvm_uid[n];
+    return PSCI_RETURN;
+}
+
+static enum psci_action hyp_features(const struct call *c)
+{
+    if (!c->host->counter)
+        return answer(c, PSCI_NOT_SUPPORTED);
+    c->regs[1] = c->regs[2] = c->regs[3] = 0;
+    return answer(c, 1 << KVM_FEATURES | 1 << KVM_PTP);
+}
+
+/* The wall clock in ns and the counter at the same time, each in halves. Both
+   counters of ours are one. */
+static enum psci_action hyp_ptp(const struct call *c)
+{
+    const struct psci_host *host = c->host;
+    uint64_t which = arg(c, 1), wall_ns, count;
+
+    if (!host->counter ||
+        (which != VIRTUAL_COUNTER && which != PHYSICAL_COUNTER))
+        return answer(c, PSCI_NOT_SUPPORTED);
+    count = host->counter(host->ctx, c->caller);
+    wall_ns = host_wall_ns();
+    c->regs[0] = wall_ns >> 32;
+    c->regs[1] = (uint32_t)wall_ns;
+    c->regs[2] = count >> 32;
+    c->regs[3] = (uint32_t)count;
+    return PSCI_RETURN;
+}
+
 /* Every function: its identifier with SMC64 clear, and whether the 64-bit form
    exists as well. */
 static const struct function {
@@ -227,6 +272,9 @@ static const struct function {
     {0x84000053, true, true, trng_rnd},
     {PV_TIME_FEATURES, false, true, pv_time_features},
     {PV_TIME_ST, false, true, pv_time_st},
+    {0x8600ff01, true, false, hyp_uid},
+    {0x86000000, true, false, hyp_features},
+    {0x86000001, true, false, hyp_ptp},
 };
 
 static const struct function *find(uint32_t id)

@@ -4,8 +4,8 @@
 /*
  * What a guest can ask of its firmware: PSCI 1.1 (Arm DEN 0022), SMCCC 1.1
  * (DEN 0028), TRNG 1.0 (DEN 0098) and stolen time (DEN 0057), by HVC or SMC
- * alike. The one in charge of the vCPUs lends four functions; everything else
- * is answered here.
+ * alike; and of what Linux calls KVM's services the host's clock. The one in
+ * charge of the vCPUs lends functions; everything else is answered here.
  */
 
 #include <stdbool.h>
@@ -35,6 +35,8 @@ struct psci_host {
     bool (*is_ram)(void *ctx, uint64_t gpa);
     /* Where the stolen time of a vCPU is; 0: nowhere. NULL: there is none. */
     uint64_t (*stolen_time)(void *ctx, unsigned index);
+    /* CNTVCT_EL0 of a vCPU, now. NULL: the guest gets no clock of the host. */
+    uint64_t (*counter)(void *ctx, unsigned index);
     void *ctx;
 };
 

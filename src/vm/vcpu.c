@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "base/metrics.h"
+#include "host/host.h"
 #include "machine/psci.h"
 
 enum phase { PHASE_MADE, PHASE_STARTED, PHASE_STOPPING };
@@ -26,7 +27,8 @@ struct vcpu {
     unsigned index;
     pthread_t thread;
     bool has_thread;
-    struct accel_vcpu *hw; /* owned by the thread */
+    struct accel_vcpu *hw;   /* owned by the thread */
+    struct vcpu_state state; /* the thread's, too: for a moment */
 
     /* Under all->lock. */
     enum psci_affinity power;
@@ -126,6 +128,16 @@ static uint64_t psci_stolen_time(void *ctx, unsigned index)
     return pvtime_ask(all->cfg.pvtime, index);
 }
 
+/* The thread that asks is the vCPU's own: it is not in guest code. */
+static uint64_t psci_counter(void *ctx, unsigned index)
+{
+    struct vcpus *all = ctx;
+    struct vcpu *v = &all->vcpu[index];
+
+    all->cfg.accel->vcpu_get(v->hw, &v->state);
+    return v->state.cntvct;
+}
+
 static bool must_leave_locked(const struct vcpus *all)
 {
     return all->phase == PHASE_STOPPING || all->end != VM_RUNNING;
@@ -166,14 +178,18 @@ static void power_off(struct vcpu *v)
 static void answer_mmio(struct vcpu *v, struct vcpu_exit *exit)
 {
     struct mmio_bus *bus = v->all->cfg.bus;
+    struct vcpu_metrics *m = &metrics.vcpu;
+    uint64_t start_ns = host_mono_ns();
 
     v->mmio_exits++;
-    metric_inc(exit->is_write ? &metrics.vcpu.exit_mmio_write
-                              : &metrics.vcpu.exit_mmio_read);
+    metric_inc(exit->is_write ? &m->exit_mmio_write : &m->exit_mmio_read);
     if (exit->is_write)
         mmio_bus_write(bus, exit->addr, exit->size, exit->value);
     else
         exit->value = mmio_bus_read(bus, exit->addr, exit->size);
+    metric_agg_add(exit->is_write ? &m->exit_mmio_write_agg
+                                  : &m->exit_mmio_read_agg,
+                   (host_mono_ns() - start_ns) / 1000);
 }
 
 /* False: this vCPU does not simply go on. */
@@ -316,6 +332,7 @@ static struct vcpus *vcpus_alloc(const struct vcpus_config *cfg)
                            .power_on = psci_power_on,
                            .is_ram = psci_is_ram,
                            .stolen_time = cfg->pvtime ? psci_stolen_time : NULL,
+                           .counter = psci_counter,
                            .ctx = all};
     pthread_mutex_init(&all->lock, NULL);
     pthread_cond_init(&all->changed, NULL);

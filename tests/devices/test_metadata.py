@@ -84,3 +84,12 @@ def test_a_pause_is_stolen_time(boot, fast_kernel):
     vm.ok("PATCH", "/vm", {"state": "Resumed"})
     vm.expect_end()
     assert int(vm.run(steal)) - before >= 150  # of 1/100 s
+
+
+@pytest.mark.contract(40)
+def test_the_hosts_clock_is_a_ptp_device(boot, fast_kernel):
+    if fast_kernel == KERNELS["debian"]:
+        pytest.skip("the debian kernel has ptp_kvm as a module that is not packed")
+    vm = boot(fast_kernel)
+    name = vm.run("cat /sys/class/ptp/ptp0/clock_name").strip()
+    assert name == "KVM virtual PTP"

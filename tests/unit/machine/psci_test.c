@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "host/host.h"
+
 static struct {
     enum psci_affinity state[32];
     uint64_t entry, context_id;
@@ -45,10 +47,17 @@ static uint64_t stolen_time(void *ctx, unsigned index)
     return index == 3 ? 0x801fff00 : 0;
 }
 
+static uint64_t counter(void *ctx, unsigned index)
+{
+    (void)ctx;
+    return 0x123456789abcull + index;
+}
+
 static const struct psci_host host = {.vcpus = 32,
                                       .state = state_of,
                                       .power_on = power_on,
                                       .is_ram = is_ram,
+                                      .counter = counter,
                                       .stolen_time = stolen_time};
 
 static int reset_world(void **state)
@@ -192,6 +201,36 @@ static void stolen_time_is_announced_and_found(void **state)
     assert_int_equal((int64_t)features[0], PSCI_NOT_SUPPORTED);
 }
 
+static void linux_finds_the_hosts_clock(void **state)
+{
+    static const uint64_t uid[4] = {0xb66fb428, 0xe911c52e, 0x564bcaa9,
+                                    0x743a004d};
+    const struct psci_host poor = {.vcpus = 1, .is_ram = is_ram};
+    uint64_t regs[8] = {0x8600ff01}, before = host_wall_ns(), now;
+
+    (void)state;
+    psci_call(&host, 3, regs);
+    assert_memory_equal(regs, uid, sizeof(uid));
+    assert_int_equal(call(0x86000000, 0, 0, 0), 3);
+    for (unsigned which = 0; which < 2; which++) {
+        regs[0] = 0x86000001;
+        regs[1] = which;
+        psci_call(&host, 3, regs);
+        now = regs[0] << 32 | regs[1];
+        assert_in_range(now, before, before + 60000000000);
+        assert_int_equal(regs[2] << 32 | regs[3], 0x123456789abf);
+    }
+    assert_int_equal(call(0x86000001, 2, 0, 0), PSCI_NOT_SUPPORTED);
+    for (uint64_t id = 0x86000000; id < 0x86000002; id++) {
+        regs[0] = id;
+        psci_call(&poor, 0, regs);
+        assert_int_equal((int64_t)regs[0], PSCI_NOT_SUPPORTED);
+    }
+    regs[0] = 0x8600ff01;
+    psci_call(&poor, 0, regs);
+    assert_int_equal((int64_t)regs[0], PSCI_NOT_SUPPORTED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -208,6 +247,7 @@ int main(void)
         cmocka_unit_test(what_does_not_exist_is_not_supported),
         cmocka_unit_test(random_bits_are_no_more_than_asked_for),
         cmocka_unit_test_setup(stolen_time_is_announced_and_found, reset_world),
+        cmocka_unit_test(linux_finds_the_hosts_clock),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
