@@ -301,7 +301,7 @@ void k_sqsub(struct tr *t, unsigned size, unsigned d, unsigned n, unsigned m)
     saturate_sign(t, size, n);
 }
 
-KERN(uqadd)
+void k_uqadd(struct tr *t, unsigned size, unsigned d, unsigned n, unsigned m)
 {
     if (size < 2) {
         saturate_small(t, size ? P_ADDUSW : P_ADDUSB, p_add[size], n, m);
@@ -419,118 +419,6 @@ void k_sdot(struct tr *t, unsigned size, unsigned d, unsigned n, unsigned m)
     v_op(t, P_ADDD, X0, X0, X4);
 }
 
-/*
- * Shifts by register: the count is the signed low byte of each lane. As an
- * unsigned number it is 128 or more where the shift goes right, and shifts
- * everything out to the left; the same holds for its negative the other way.
- */
-static void counts(struct tr *t, unsigned size, unsigned m)
-{
-    v_opk(t, P_AND, X4, m, size == 2 ? K_DWORD_FF : K_QWORD_FF);
-    v_zero(t, X5);
-    v_op(t, p_sub[size], X5, X5, m);
-    v_opk(t, P_AND, X5, X5, size == 2 ? K_DWORD_FF : K_QWORD_FF);
-}
-
-static void shift_var(struct tr *t, unsigned vop, unsigned size, unsigned dst,
-                      unsigned src, unsigned by)
-{
-    x64_vex_rr(&t->c, vop, size == 3, dst, src, by);
-}
-
-/* X0 = n >> X4 with the sign, whole for large counts. Clobbers X6. */
-static void shift_right_s(struct tr *t, unsigned size, unsigned dst, unsigned n,
-                          unsigned by)
-{
-    if (size == 2) {
-        shift_var(t, P_SRAVD, 2, dst, n, by);
-        return;
-    }
-    v_zero(t, X6);
-    v_op(t, P_CMPGTQ, X6, X6, n);
-    v_op(t, P_XOR, X7, n, X6);
-    shift_var(t, P_SRLVD, 3, dst, X7, by);
-    v_op(t, P_XOR, dst, dst, X6);
-}
-
-/* by = by - 1: then what is shifted last is a - (a >> 1), which rounds. A count
-   of 0 becomes the largest one. */
-static void count_less_one(struct tr *t, unsigned size, unsigned by)
-{
-    v_ones(t, X6);
-    v_op(t, p_add[size], by, by, X6);
-}
-
-static void round_half(struct tr *t, bool sgn, unsigned size, unsigned x)
-{
-    v_shr(t, sgn, size, X6, x, 1, X7);
-    v_op(t, p_sub[size], x, x, X6);
-}
-
-/* Words and doublewords. */
-static void shift_u(struct tr *t, bool round, unsigned size, unsigned n,
-                    unsigned m)
-{
-    counts(t, size, m);
-    shift_var(t, P_SLLVD, size, X0, n, X4);
-    if (round)
-        count_less_one(t, size, X5);
-    shift_var(t, P_SRLVD, size, X5, n, X5);
-    if (round)
-        round_half(t, false, size, X5);
-    v_op(t, P_OR, X0, X0, X5);
-}
-
-/* Right, with the sign; left where the count's sign, moved to the top of the
-   lane, is zero. */
-static void shift_s(struct tr *t, bool round, unsigned size, unsigned n,
-                    unsigned m)
-{
-    counts(t, size, m);
-    shift_var(t, P_SLLVD, size, X0, n, X4);
-    if (round)
-        count_less_one(t, size, X5);
-    shift_right_s(t, size, X5, n, X5);
-    if (round)
-        round_half(t, true, size, X5);
-    v_shift(t, SHIFT_SLL, size, X4, m, size == 2 ? 24 : 56);
-    v_opi(t, size == 2 ? P_BLENDVPS : P_BLENDVPD, X0, X0, X5, X4 << 4);
-}
-
-/* Halfwords as words: the upper ones, then the lower ones. X1 to X3 are free,
-   as operands of 128 bits are never in them. */
-static void shift_var16(struct tr *t, bool sgn, bool round, unsigned n,
-                        unsigned m)
-{
-    unsigned right = sgn ? SHIFT_SRA : SHIFT_SRL;
-    void (*shift)(struct tr *, bool, unsigned, unsigned, unsigned) =
-        sgn ? shift_s : shift_u;
-
-    v_shift(t, right, 2, X1, n, 16);
-    v_shift(t, SHIFT_SRL, 2, X2, m, 16);
-    shift(t, round, 2, X1, X2);
-    v_shift(t, SHIFT_SLL, 2, X3, X0, 16);
-    v_shift(t, SHIFT_SLL, 2, X1, n, 16);
-    v_shift(t, right, 2, X1, X1, 16);
-    shift(t, round, 2, X1, m);
-    v_opi(t, P_BLENDW, X0, X0, X3, 0xaa);
-}
-
-#define KERN_SHIFT(name, sgn, round)          \
-    KERN(name)                                \
-    {                                         \
-        if (size == 1)                        \
-            shift_var16(t, sgn, round, n, m); \
-        else if (sgn)                         \
-            shift_s(t, round, size, n, m);    \
-        else                                  \
-            shift_u(t, round, size, n, m);    \
-    }
-KERN_SHIFT(ushl, false, false)
-KERN_SHIFT(sshl, true, false)
-KERN_SHIFT(urshl, false, true)
-KERN_SHIFT(srshl, true, true)
-
 #define VEC3(NAME, k, flags)                                        \
     static bool emit_##NAME##_v(struct tr *t, const struct insn *i) \
     {                                                               \
@@ -570,10 +458,6 @@ VEC3(CMGE, cmge, 0)
 VEC3(CMHS, cmhs, 0)
 VEC3(CMTST, cmtst, 0)
 VEC3(CMEQ, cmeq, 0)
-VEC3(USHL, ushl, KERN_NO8)
-VEC3(SSHL, sshl, KERN_NO8)
-VEC3(URSHL, urshl, KERN_NO8)
-VEC3(SRSHL, srshl, KERN_NO8)
 VEC3(SMAX, smax, 0)
 VEC3(UMAX, umax, 0)
 VEC3(SMIN, smin, 0)
@@ -599,10 +483,6 @@ SCA3(CMGE, cmge, 0)
 SCA3(CMHS, cmhs, 0)
 SCA3(CMTST, cmtst, 0)
 SCA3(CMEQ, cmeq, 0)
-SCA3(SSHL, sshl, 0)
-SCA3(USHL, ushl, 0)
-SCA3(SRSHL, srshl, 0)
-SCA3(URSHL, urshl, 0)
 
 /* ORR with both operands the same is MOV. */
 static bool emit_ORR_v(struct tr *t, const struct insn *i)
@@ -620,7 +500,7 @@ static bool emit_ORR_v(struct tr *t, const struct insn *i)
 #define SAT_S(NAME, k)                                              \
     static bool emit_##NAME##_s(struct tr *t, const struct insn *i) \
     {                                                               \
-        return simd_scalar_sat(t, i, k_##k);                        \
+        return simd_scalar_sat(t, i, k_##k, 0);                     \
     }
 SAT_S(SQADD, sqadd)
 SAT_S(UQADD, uqadd)
@@ -685,12 +565,12 @@ const struct jit_emitter jit_simd_emitters[] = {
     V(ADD), V(SUB), V(MUL), V(MLA), V(MLS), V(SHADD), V(UHADD), V(SRHADD),
     V(URHADD), V(SHSUB), V(UHSUB), V(SQADD), V(UQADD), V(SQSUB), V(UQSUB),
     V(SQDMULH), V(SQRDMULH), V(CMGT), V(CMHI), V(CMGE), V(CMHS), V(CMTST),
-    V(CMEQ), V(USHL), V(SSHL), V(URSHL), V(SRSHL), V(SMAX), V(UMAX), V(SMIN), V(UMIN), V(SABD),
+    V(CMEQ), V(SMAX), V(UMAX), V(SMIN), V(UMIN), V(SABD),
     V(UABD), V(SABA), V(UABA), V(SDOT), V(UDOT), V(AND), V(BIC), V(ORR),
     V(ORN), V(EOR), V(BSL), V(BIT), V(BIF), V(ADDP), V(SMAXP), V(UMAXP),
     V(SMINP), V(UMINP),
     S(ADD), S(SUB), S(CMGT), S(CMHI), S(CMGE), S(CMHS), S(CMTST), S(CMEQ),
-    S(SSHL), S(USHL), S(SRSHL), S(URSHL), S(ADDP), S(SQADD), S(UQADD),
+    S(ADDP), S(SQADD), S(UQADD),
     S(SQSUB), S(UQSUB), S(SQDMULH), S(SQRDMULH),
     {0, NULL},
 };

@@ -206,6 +206,7 @@ static bool same_se(struct tr *t, const struct insn *i, simd_kern *k)
     if (!simd_ok(t))
         return false;
     v_lowest(t, SIMD_SIZE(i), X1, i->rn);
+    v_lowest(t, SIMD_SIZE(i), X3, i->rd); /* not all read it */
     element(t, i, X2);
     k(t, SIMD_SIZE(i), X3, X1, X2);
     v_put(t, i, 0);
@@ -220,6 +221,8 @@ static bool same_se(struct tr *t, const struct insn *i, simd_kern *k)
     }
 SAME_SE(SQDMULH, k_sqdmulh)
 SAME_SE(SQRDMULH, k_sqrdmulh)
+SAME_SE(SQRDMLAH, k_sqrdmlah)
+SAME_SE(SQRDMLSH, k_sqrdmlsh)
 
 #define MUL_DOUBLE_S(NAME, k)                                        \
     static bool emit_##NAME##_s(struct tr *t, const struct insn *i)  \
@@ -258,7 +261,7 @@ static bool same_e(struct tr *t, const struct insn *i, simd_kern *k,
     n = t_vget_low(t, flags & KERN_SAT && !q ? 64 : 128, i->rn, X1);
     element(t, i, X2);
     if (flags & KERN_ACC)
-        d = t_vget(t, i->rd);
+        d = t_vget_low(t, flags & KERN_SAT && !q ? 64 : 128, i->rd, X3);
     k(t, SIMD_SIZE(i), d, n, X2);
     v_put(t, i, q);
     t->flags_kept = !(flags & KERN_SAT);
@@ -275,6 +278,8 @@ SAME_E(MLA, mla, KERN_ACC)
 SAME_E(MLS, mls, KERN_ACC)
 SAME_E(SQDMULH, sqdmulh, KERN_SAT)
 SAME_E(SQRDMULH, sqrdmulh, KERN_SAT)
+SAME_E(SQRDMLAH, sqrdmlah, KERN_SAT | KERN_ACC)
+SAME_E(SQRDMLSH, sqrdmlsh, KERN_SAT | KERN_ACC)
 SAME_E(SDOT, sdot, KERN_ACC)
 SAME_E(UDOT, udot, KERN_ACC)
 
@@ -302,7 +307,8 @@ const struct jit_emitter jit_simd_long_emitters[] = {
     VE(SMULL), VE(UMULL), VE(SMLAL), VE(UMLAL), VE(SMLSL), VE(UMLSL),
     VE(SQDMULL), VE(SQDMLAL), VE(SQDMLSL), SE(SQDMULH), SE(SQRDMULH),
     S(SQDMULL), S(SQDMLAL), S(SQDMLSL), SE(SQDMULL), SE(SQDMLAL), SE(SQDMLSL),
-    E(MUL), E(MLA), E(MLS), E(SQDMULH), E(SQRDMULH), E(SDOT), E(UDOT),
+    E(MUL), E(MLA), E(MLS), E(SQDMULH), E(SQRDMULH), E(SQRDMLAH), E(SQRDMLSH),
+    SE(SQRDMLAH), SE(SQRDMLSH), E(SDOT), E(UDOT),
     {0, NULL},
 };
 // clang-format on

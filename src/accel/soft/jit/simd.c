@@ -78,6 +78,16 @@ void v_shr_round(struct tr *t, bool sgn, unsigned size, unsigned dst,
     v_op(t, p_sub[size], dst, dst, half);
 }
 
+void v_limit(struct tr *t, unsigned size, unsigned dst, unsigned x,
+             unsigned tmp)
+{
+    v_zero(t, dst);
+    v_op(t, p_cmpgt[size], dst, dst, x);
+    v_ones(t, tmp);
+    v_shr(t, false, size, tmp, tmp, 1, X7);
+    v_op(t, P_XOR, dst, dst, tmp);
+}
+
 void v_unzip(struct tr *t, unsigned size, unsigned part, unsigned dst,
              unsigned a, unsigned b, unsigned tmp)
 {
@@ -188,7 +198,7 @@ static bool frame(struct tr *t, const struct insn *i, simd_kern *k,
 bool simd_vec(struct tr *t, const struct insn *i, simd_kern *k, unsigned size,
               unsigned flags)
 {
-    if (!simd_ok(t) || (size == 0 && flags & KERN_NO8))
+    if (!simd_ok(t) || (size < 2 && flags & KERN_WIDE))
         return false;
     return frame(t, i, k, size, flags, SIMD_Q(i));
 }
@@ -203,14 +213,17 @@ void v_lowest(struct tr *t, unsigned size, unsigned dst, unsigned n)
     v_opi(t, P_SHIFTQ, SHIFTQ_SRLDQ, dst, dst, 16 - (1u << size));
 }
 
-bool simd_scalar_sat(struct tr *t, const struct insn *i, simd_kern *k)
+bool simd_scalar_sat(struct tr *t, const struct insn *i, simd_kern *k,
+                     unsigned flags)
 {
     unsigned size = SIMD_SIZE(i);
 
-    if (!simd_ok(t))
+    if (!simd_ok(t) || (size < 2 && flags & KERN_WIDE))
         return false;
     v_lowest(t, size, X1, i->rn);
     v_lowest(t, size, X2, i->rm);
+    if (flags & KERN_ACC)
+        v_lowest(t, size, X3, i->rd);
     k(t, size, X3, X1, X2);
     v_put(t, i, 0); /* nothing comes of zeroes */
     t->flags_kept = false;

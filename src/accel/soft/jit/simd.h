@@ -27,7 +27,7 @@ typedef void simd_kern(struct tr *t, unsigned size, unsigned d, unsigned n,
 enum {
     KERN_ACC = 1, /* reads the old d */
     KERN_SAT = 2, /* sets FPSR.QC and flags: unused lanes must be zeroes */
-    KERN_NO8 = 4, /* not for bytes: tier 0 does them */
+    KERN_WIDE = 4 /* for words and doublewords only; tier 0 does others */
 };
 
 #define P66(op)   VEX_OP(1, 1, op)
@@ -206,6 +206,11 @@ void v_shr(struct tr *t, bool sgn, unsigned size, unsigned dst, unsigned src,
 void v_shr_round(struct tr *t, bool sgn, unsigned size, unsigned dst,
                  unsigned src, unsigned n, unsigned tmp);
 
+/* dst = the limit on the side of each lane's sign: the largest, or the
+   smallest. tmp is another register. */
+void v_limit(struct tr *t, unsigned size, unsigned dst, unsigned x,
+             unsigned tmp);
+
 /* Every second element of b:a, the lower one of each pair (part 0) or the
    upper; dst may be a or b. */
 void v_unzip(struct tr *t, unsigned size, unsigned part, unsigned dst,
@@ -248,7 +253,8 @@ bool simd_scalar_d(struct tr *t, const struct insn *i, simd_kern *k,
                    unsigned flags);
 
 /* Scalars of the size field's width. */
-bool simd_scalar_sat(struct tr *t, const struct insn *i, simd_kern *k);
+bool simd_scalar_sat(struct tr *t, const struct insn *i, simd_kern *k,
+                     unsigned flags);
 
 static inline bool simd_ok(const struct tr *t)
 {
@@ -257,5 +263,5 @@ static inline bool simd_ok(const struct tr *t)
 
 /* Kernels that more than one file uses. */
 simd_kern k_add, k_sub, k_mul, k_mla, k_mls, k_sabd, k_uabd, k_saba, k_uaba,
-    k_smax, k_umax, k_smin, k_umin, k_sqadd, k_sqsub, k_sqdmulh, k_sqrdmulh,
-    k_sdot, k_udot;
+    k_smax, k_umax, k_smin, k_umin, k_sqadd, k_uqadd, k_sqsub, k_sqdmulh,
+    k_sqrdmulh, k_sqrdmlah, k_sqrdmlsh, k_sdot, k_udot;

@@ -37,8 +37,11 @@ static void fill_numbers(union vreg *k)
     fill8(&k[K_BYTE_0F], 0x0f);
     fill8(&k[K_BYTE_10], 0x10);
     fill8(&k[K_BYTE_70], 0x70);
+    fill8(&k[K_BYTE_8], 8);
+    fill8(&k[K_BYTE_F8], 0xf8);
     fill16(&k[K_WORD_ONE], 1);
     fill16(&k[K_WORD_8], 8);
+    fill16(&k[K_WORD_80], 0x80);
     fill16(&k[K_WORD_FF], 0xff);
     fill16(&k[K_WORD_8000], 0x8000);
     fill32(&k[K_DWORD_16], 16);
@@ -67,6 +70,10 @@ static void fill_crc(union vreg *k)
    high one 8 if it is zero, the low one 4 and more. */
 static void fill_nibbles(union vreg *k)
 {
+    for (unsigned n = 0; n < 16; n++) {
+        k[K_POW2_LOW].b[n] = (uint8_t)(1u << n);
+        k[K_POW2_HIGH].b[n] = (uint8_t)(1u << n >> 8);
+    }
     for (unsigned n = 0; n < 16; n++) {
         unsigned zeroes = n ? (unsigned)__builtin_clz(n) - 28 : 4;
         unsigned turned = n >> 3 | (n >> 1 & 2) | (n << 1 & 4) | (n << 3 & 8);

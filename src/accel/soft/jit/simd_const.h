@@ -16,8 +16,13 @@ enum simd_const {
     K_BYTE_0F,
     K_BYTE_10,
     K_BYTE_70,
-    K_WORD_ONE, /* 16-bit lanes of 1, 8, 0xff, 0x8000 */
+    K_BYTE_8, /* bytes of 8 and -8 */
+    K_BYTE_F8,
+    K_POW2_LOW, /* 1 << n, n up to 15: the lower bytes, the upper ones */
+    K_POW2_HIGH,
+    K_WORD_ONE, /* 16-bit lanes of 1, 8, 0x80, 0xff, 0x8000 */
     K_WORD_8,
+    K_WORD_80,
     K_WORD_FF,
     K_WORD_8000,
     K_DWORD_16, /* 32-bit lanes of 16, 0xff, 0xffff */

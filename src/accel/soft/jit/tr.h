@@ -221,6 +221,8 @@ extern const struct jit_emitter jit_fp_emitters[];
 extern const struct jit_emitter jit_fp_vec_emitters[];
 extern const struct jit_emitter jit_simd_emitters[];
 extern const struct jit_emitter jit_simd_shift_emitters[];
+extern const struct jit_emitter jit_simd_var_emitters[];
+extern const struct jit_emitter jit_simd_sat_emitters[];
 extern const struct jit_emitter jit_simd_perm_emitters[];
 extern const struct jit_emitter jit_simd_misc_emitters[];
 extern const struct jit_emitter jit_simd_long_emitters[];

@@ -73,6 +73,8 @@ static void fill_effects(void)
         effects[divisions[n]] = T_ANYTHING; /* they may bail */
     set_effect(jit_simd_emitters, T_WRITES_V);
     set_effect(jit_simd_shift_emitters, T_WRITES_V);
+    set_effect(jit_simd_var_emitters, T_WRITES_V);
+    set_effect(jit_simd_sat_emitters, T_WRITES_V);
     set_effect(jit_simd_perm_emitters, T_WRITES_V);
     set_effect(jit_simd_misc_emitters, T_WRITES_V);
     set_effect(jit_simd_long_emitters, T_WRITES_V);
@@ -105,6 +107,8 @@ static void fill_tables(void)
     add_emitters(jit_fp_vec_emitters);
     add_emitters(jit_simd_emitters);
     add_emitters(jit_simd_shift_emitters);
+    add_emitters(jit_simd_var_emitters);
+    add_emitters(jit_simd_sat_emitters);
     add_emitters(jit_simd_perm_emitters);
     add_emitters(jit_simd_misc_emitters);
     add_emitters(jit_simd_long_emitters);
