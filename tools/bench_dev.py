@@ -19,6 +19,7 @@ import tempfile
 import threading
 
 import bench_run
+import netns
 from bench_run import QEMU, TOP, WORK, Trouble, make_initrd, need, newer
 
 SOURCE = os.path.join(TOP, "tests", "bench_dev", "main.c")
@@ -47,24 +48,37 @@ ROWS = [
      "send,vsock:1024", "send,/dev/vport2p1", KIB64, None),
     ("vsock_recv", "a stream from the host; likewise",
      "recv,vsock:1025", "recv,/dev/vport2p2", KIB64, None),
+    ("tap_send", "TCP to the host over a TAP", *["send,tcp:172.31.9.1:5001"] * 2,
+     KIB64, 2),
+    ("tap_recv", "TCP from the host over a TAP",
+     *["recv,tcp:172.31.9.1:5002"] * 2, KIB64, 2),
+    ("user_send", "TCP to the host over `--net user`; QEMU: -netdev user",
+     *["send,tcp:10.0.2.2:5001"] * 2, KIB64, 2),
+    ("user_recv", "TCP from the host; likewise",
+     *["recv,tcp:10.0.2.2:5002"] * 2, KIB64, 2),
 ]
+
+# Networks are measured in a namespace of their own, whose host side is both the
+# TAP's and, being its loopback, the user network's.
+TAP_HOST = "172.31.9.1"
+ADDRESSES = "eth0:172.31.9.2,eth1:10.0.2.15"
 
 
 MODULES = ("drivers/virtio/virtio", "drivers/virtio/virtio_ring",
            "drivers/virtio/virtio_mmio", "drivers/block/virtio_blk",
+           "net/core/failover", "drivers/net/net_failover",
+           "drivers/net/virtio_net",
            "drivers/char/virtio_console", "net/vmw_vsock/vsock",
            "net/vmw_vsock/vmw_vsock_virtio_transport_common",
            "net/vmw_vsock/vmw_vsock_virtio_transport")
 
 
 class Peer:
-    """A program of the host at a Unix socket: it takes all, or sends all."""
+    """A program of the host at a socket: it takes all, or sends all."""
 
-    def __init__(self, path, sends):
+    def __init__(self, listener, sends):
         self.sends = sends
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(path)
-        self.listener.listen(1)
+        self.listener = listener
         threading.Thread(target=self.serve, daemon=True).start()
 
     def serve(self):
@@ -81,6 +95,56 @@ class Peer:
 
     def close(self):
         self.listener.close()
+
+
+def unix_listener(path):
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen(1)
+    return listener
+
+
+class Network:
+    """A namespace with a TAP and its peers, or nothing where there can be
+    none."""
+
+    def __init__(self):
+        self.space, self.peers = None, []
+        if netns.missing():
+            return
+        try:
+            self.space = netns.Namespace()
+        except OSError:
+            return
+        self.space.tap("tap0", f"{TAP_HOST}/24")
+        for port, sends in ((5001, False), (5002, True)):
+            listener = self.space.listener(port)[0]
+            listener.settimeout(None)
+            self.peers.append(Peer(listener, sends))
+
+    def words(self):
+        return self.space.words() if self.space else []
+
+    def squib_words(self):
+        return ["--net", "tap=tap0", "--net", "user"] if self.space else []
+
+    def qemu_words(self):
+        """Its board gives the last device the first slot."""
+        if not self.space:
+            return []
+        return ["-netdev", "user,id=n1", "-device",
+                "virtio-net-device,netdev=n1", "-netdev",
+                "tap,id=n0,ifname=tap0,script=no,downscript=no", "-device",
+                "virtio-net-device,netdev=n0"]
+
+    def rows(self, rows):
+        return [r for r in rows if self.space or ",tcp:" not in r[2]]
+
+    def close(self):
+        for peer in self.peers:
+            peer.close()
+        if self.space:
+            self.space.close()
 
 
 def squib_words(folder, disks):
@@ -183,7 +247,8 @@ def watch(command, errors):
 
 
 def command(mode, kernel, initrd, squib, qemu_cpu, folder, disks, jobs, ms):
-    words = f"{bench_run.WORDS} dev.ms={ms} dev.run={';'.join(jobs)}"
+    words = (f"{bench_run.WORDS} dev.ms={ms} dev.ip={ADDRESSES} "
+             f"dev.run={';'.join(jobs)}")
     if mode == "squib":
         return [squib, "run", "--kernel", kernel, "--initrd", initrd,
                 "--cpus", "2", "--mem", str(MEM), "--append", words,
@@ -195,25 +260,34 @@ def command(mode, kernel, initrd, squib, qemu_cpu, folder, disks, jobs, ms):
             "-append", words, *qemu_words(folder, disks)]
 
 
-def measure(modes, kernel, squib, qemu_cpu, ms, rows=ROWS):
-    """One turn of each mode: {mode: {row: what it did}}."""
+def measure_one(mode, net, kernel, squib, qemu_cpu, ms, rows):
+    """One turn of a mode: {row: what it did}."""
     initrd = build_guest(kernel)
     disks = [make_disk(f"disk{n}") for n in range(2)]
+    jobs = {r[0]: r[2 if mode == "squib" else 3] for r in net.rows(rows)}
+    with tempfile.TemporaryDirectory() as folder:
+        peers = [Peer(unix_listener(f"{folder}/v_1024"), False),
+                 Peer(unix_listener(f"{folder}/v_1025"), True)]
+        words = command(mode, kernel, initrd, squib, qemu_cpu, folder, disks,
+                        [j for j in jobs.values() if j], ms)
+        more = net.squib_words() if mode == "squib" else net.qemu_words()
+        with open(os.path.join(WORK, f"dev-{mode}.log"), "wb") as errors:
+            done = watch([*net.words(), *words, *more], errors)
+        for peer in peers:
+            peer.close()
+    return {name: done[job] for name, job in jobs.items() if job in done}
+
+
+def measure(modes, kernel, squib, qemu_cpu, ms, rows=ROWS):
+    """One turn of each mode: {mode: {row: what it did}}."""
     turn = {}
     for mode in modes:
-        jobs = {r[0]: r[2 if mode == "squib" else 3] for r in rows}
-        with tempfile.TemporaryDirectory() as folder:
-            peers = [Peer(f"{folder}/v_1024", False),
-                     Peer(f"{folder}/v_1025", True)]
-            with open(os.path.join(WORK, f"dev-{mode}.log"), "wb") as errors:
-                done = watch(command(mode, kernel, initrd, squib, qemu_cpu,
-                                     folder, disks,
-                                     [j for j in jobs.values() if j], ms),
-                             errors)
-            for peer in peers:
-                peer.close()
-        turn[mode] = {name: done[job] for name, job in jobs.items()
-                      if job in done}
+        net = Network()
+        try:
+            turn[mode] = measure_one(mode, net, kernel, squib, qemu_cpu, ms,
+                                     rows)
+        finally:
+            net.close()
     return turn
 
 

@@ -7,7 +7,8 @@
  *   dev-begin JOB
  *   dev-end JOB REQUESTS BYTES NANOSECONDS     or   dev-failed JOB REASON
  *
- * on the console, and looks at its own clocks then.
+ * on the console, and looks at its own clocks then. dev.ip=NAME:ADDRESS,...
+ * gives interfaces their addresses before.
  *
  *   randread,PATH,DEPTH    4 KiB reads all over a disk, so many at a time
  *   read,PATH  write,PATH  1 MiB after 1 MiB, four at a time
@@ -34,6 +35,7 @@
 
 #include <linux/aio_abi.h>
 #include <linux/fs.h>
+#include <linux/if.h>
 #include <linux/vm_sockets.h>
 
 enum { MAX_DEPTH = 64, BLOCK = 4096, CHUNK = 1 << 20, PIECE = 65536 };
@@ -315,6 +317,24 @@ static char *word_of(char *line, const char *name)
     return at;
 }
 
+/* NAME:ADDRESS; what is not there is left out. */
+static void set_address(char *text)
+{
+    const char *name = strsep(&text, ":");
+    struct sockaddr_in addr = {.sin_family = AF_INET};
+    struct ifreq request = {.ifr_flags = 0};
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+    if (!text || inet_pton(AF_INET, text, &addr.sin_addr) != 1)
+        return;
+    snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+    memcpy(&request.ifr_addr, &addr, sizeof(addr));
+    ioctl(fd, SIOCSIFADDR, &request);
+    request.ifr_flags = IFF_UP;
+    ioctl(fd, SIOCSIFFLAGS, &request);
+    close(fd);
+}
+
 int main(void)
 {
     char line[4096] = "", *jobs, *job;
@@ -329,6 +349,9 @@ int main(void)
     if (!f || !fgets(line, sizeof(line), f))
         printf("dev-failed cmdline\n");
     ms = strtoull(word_of(line, "dev.ms="), NULL, 10);
+    jobs = word_of(line, "dev.ip=");
+    while ((job = strsep(&jobs, ",")) != NULL)
+        set_address(job);
     jobs = word_of(line, "dev.run=");
     while ((job = strsep(&jobs, ";")) != NULL)
         if (*job)

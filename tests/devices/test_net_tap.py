@@ -12,9 +12,10 @@ import time
 
 import pytest
 
-import netns
 from apivm import COMMANDS, ApiVm
 from linux import machine, pack
+
+import netns  # of tools/, which linux has put in the path
 
 pytestmark = pytest.mark.skipif(bool(netns.missing()), reason=netns.missing() or "")
 
@@ -29,7 +30,10 @@ TAP_FAILED = (
 
 @pytest.fixture
 def ns():
-    space = netns.Namespace()
+    try:
+        space = netns.Namespace()
+    except OSError as e:
+        pytest.skip(str(e))
     yield space
     space.close()
 
@@ -336,7 +340,7 @@ def test_a_pause_stops_frames(api, ns, fast_kernel, tmp_path):
     api.run(f"ping -c 1 {HOST}")
     api.ok("PATCH", "/vm", {"state": "Paused"})
     before = api.metrics(out, "net_eth0")
-    ping = ["ip", "netns", "exec", ns.name, "python3", "-c", f"""
+    ping = [*ns.words(), "python3", "-c", f"""
 import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 for _ in range(20): s.sendto(b"x", ("{GUEST}", 9))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A network namespace of a test's own, with TAPs in it."""
+"""A network namespace of one's own, with TAPs in it, for tests and the bench."""
 
 import ctypes
 import fcntl
@@ -9,8 +9,6 @@ import socket
 import struct
 import subprocess
 import threading
-
-import pytest
 
 CLONE_NEWNET = 0x40000000
 TUNSETIFF = 0x400454CA
@@ -39,7 +37,7 @@ class Namespace:
         self.name = f"squib-{os.getpid()}-{next(numbers)}"
         done = subprocess.run(["ip", "netns", "add", self.name], stderr=subprocess.PIPE)
         if done.returncode:
-            pytest.skip(f"no network namespaces here: {done.stderr.decode()}")
+            raise OSError(f"no network namespaces here: {done.stderr.decode()}")
         self.ip("link", "set", "lo", "up")
 
     def ip(self, *words):
@@ -57,10 +55,14 @@ class Namespace:
         self.ip("link", "set", name, "up")
         return name
 
+    def words(self):
+        """What goes before a command that is to run in here."""
+        return ["ip", "netns", "exec", self.name]
+
     def wrap(self, program, folder, *before):
         """A program that is `program` in here, by way of the words `before`."""
         path = folder / f"in-{self.name}"
-        words = ["exec", "ip", "netns", "exec", self.name, *before, str(program)]
+        words = ["exec", *self.words(), *before, str(program)]
         path.write_text("#!/bin/sh\n" + " ".join(words) + ' "$@"\n')
         path.chmod(0o755)
         return path
@@ -86,10 +88,10 @@ class Namespace:
         s.settimeout(60)
         return s
 
-    def listener(self):
+    def listener(self, port=0):
         """A socket that listens, and its port."""
         s = self.socket()
-        s.bind(("0.0.0.0", 0))
+        s.bind(("0.0.0.0", port))
         s.listen(16)
         return s, s.getsockname()[1]
 
