@@ -40,7 +40,9 @@ static int move_general(int fd, struct vcpu_state *s, reg_fn *move)
     return rc < 0 ? rc : move(fd, kvm_fpsr_id(), &s->fpsr);
 }
 
-/* A kernel does not keep all of the list: DBGCLAIMCLR_EL1 reads as zero. */
+/* A kernel does not give all of the list away, and what it lacks reads as
+   zero: DBGCLAIMCLR_EL1, and before 6.4 the physical timer's two registers,
+   which Linux as a guest does not use. */
 static int move_system(int fd, struct vcpu_state *s, reg_fn *move)
 {
     int rc = 0;

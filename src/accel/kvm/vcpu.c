@@ -135,24 +135,37 @@ void kvm_vcpu_free(struct accel_vcpu *v)
     kvm_vcpu_close(v);
 }
 
-void kvm_vcpu_reset(struct accel_vcpu *v, uint64_t pc, uint64_t x0)
-{
-    int rc = init(v);
-
-    if (rc == 0)
-        rc = kvm_set_pc_x0(v, pc, x0);
-    v->is_read = false;
-    check(rc == 0); /* it was done before, and nothing can be different */
-}
-
-/* ---- leaving the guest ---- */
-
 /* The kernel looks at the flag before it enters the guest, and a signal that
    comes later brings it out: no kick is lost between the two. */
 static void want_exit(struct accel_vcpu *v, uint8_t value)
 {
     __atomic_store_n(&v->run->immediate_exit, value, __ATOMIC_SEQ_CST);
 }
+
+/* A read that was not answered would be by the next run, which would step over
+   an instruction. */
+static void forget_mmio(struct accel_vcpu *v)
+{
+    if (!v->run || v->run->exit_reason != KVM_EXIT_MMIO)
+        return;
+    want_exit(v, 1);
+    if (ioctl(v->fd, KVM_RUN, 0) < 0)
+        want_exit(v, 0);
+    v->is_read = false;
+}
+
+void kvm_vcpu_reset(struct accel_vcpu *v, uint64_t pc, uint64_t x0)
+{
+    int rc;
+
+    forget_mmio(v);
+    rc = init(v);
+    if (rc == 0)
+        rc = kvm_set_pc_x0(v, pc, x0);
+    check(rc == 0); /* it was done before, and nothing can be different */
+}
+
+/* ---- leaving the guest ---- */
 
 void kvm_vcpu_kick(struct accel_vcpu *v)
 {
