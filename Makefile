@@ -49,6 +49,11 @@ test-guest-jits: all
 	    -p no:cacheprovider -c tests/pytest.ini --rootdir tests \
 	    tests/jits/test_jits.py tests/jits/all.py
 
+test-kvm:
+	@tools/setup test
+	@tools/fetch-guest
+	@tools/run-tests.py tests/kvm aarch64-programs
+
 isa-fuzz:
 	@tools/setup test
 	@tools/build $(BUILD)

@@ -345,6 +345,7 @@ def python_tests(build, folders):
            "BUILD": folder, "SQUIB": os.path.join(folder, "squib"),
            "GUESTS": os.path.join(folder, "tests/guest"),
            "SQUIB_GUEST": os.path.join(TOP, ".cache/guest"),
+           "SQUIB_ARM64": os.path.join(TOP, ARM64.folder),
            "PYTHONDONTWRITEBYTECODE": "1"}
 
     def on_line(text):
@@ -354,8 +355,8 @@ def python_tests(build, folders):
 
     code, output, seconds = run_shown(
         "pytest",
-        [PYTHON, "-m", "pytest", "-v", "-n", str(JOBS), "--junitxml",
-         junit.name, "-p", "no:cacheprovider", "-c", "tests/pytest.ini",
+        [PYTHON, "-m", "pytest", "-v", "-n", str(JOBS), "--dist", "loadgroup",
+         "--junitxml", junit.name, "-p", "no:cacheprovider", "-c", "tests/pytest.ini",
          "--rootdir", "tests", *folders], env, on_line)
     try:
         files = python_cases(junit.name)

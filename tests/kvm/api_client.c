@@ -33,15 +33,32 @@ static int open_socket(const char *path)
     return -1;
 }
 
-/* Until the other end closes, which we ask for. */
-static size_t read_all(int fd, char *to, size_t bytes)
+/* How long the whole answer is; 0: its head is not there yet. */
+static size_t answer_bytes(const char *answer)
 {
-    size_t len = 0;
+    const char *end = strstr(answer, "\r\n\r\n");
+    const char *length = strstr(answer, "Content-Length: ");
+    size_t body = 0;
+
+    if (!end)
+        return 0;
+    if (length && length < end)
+        body = strtoul(length + 16, NULL, 10);
+    return (size_t)(end + 4 - answer) + body;
+}
+
+/* The other end keeps the connection open. */
+static size_t read_answer(int fd, char *to, size_t bytes)
+{
+    size_t len = 0, want = 0;
     ssize_t got;
 
-    while (len < bytes && (got = read(fd, to + len, bytes - len)) > 0)
+    while (len < bytes && (!want || len < want) &&
+           (got = read(fd, to + len, bytes - len)) > 0) {
         len += (size_t)got;
-    to[len] = 0;
+        to[len] = 0;
+        want = answer_bytes(to);
+    }
     return len;
 }
 
@@ -61,10 +78,10 @@ int main(int argc, char **argv)
         return 1;
     }
     dprintf(fd,
-            "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+            "%s %s HTTP/1.1\r\nHost: localhost\r\n"
             "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
             argv[2], argv[3], strlen(body), body);
-    if (read_all(fd, answer, ANSWER_MAX) < 12) {
+    if (read_answer(fd, answer, ANSWER_MAX) < 12) {
         fprintf(stderr, "no answer\n");
         return 1;
     }

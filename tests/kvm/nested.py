@@ -49,7 +49,7 @@ ETC = {
 
 # Everything in there is ten to fifty times slower than on the metal.
 BOOT_S = 120
-COMMAND_S = 240
+COMMAND_S = 120
 
 
 def need(path, what):
