@@ -13,7 +13,7 @@ export BUILD CPUS MEM KERNEL INITRD APPEND
 ISA_CASES ?= 2000000
 ISA_SEED  ?= $(shell date +%s)
 
-.PHONY: isa-fuzz test-guest-jits contract all run arm64 test bench soak fmt fmt-check clean guest-kernel debian-rootfs help
+.PHONY: isa-fuzz test-guest-jits contract all run arm64 test test-kvm bench soak fmt fmt-check clean guest-kernel debian-rootfs help
 
 all:
 	@tools/setup build
@@ -52,7 +52,7 @@ test-guest-jits: all
 test-kvm:
 	@tools/setup test
 	@tools/fetch-guest
-	@tools/run-tests.py tests/kvm aarch64-programs
+	@tools/run-tests.py tests/kvm
 
 isa-fuzz:
 	@tools/setup test
@@ -97,6 +97,7 @@ help:
 	@echo "                    CPUS=2 MEM=512 KERNEL=FILE INITRD=FILE APPEND=WORDS"
 	@echo "make arm64          build build-aarch64/squib, for arm64 Linux hosts"
 	@echo "make test           set up, then run every test"
+	@echo "make test-kvm       the KVM back end alone, in an emulated arm64 host"
 	@echo "make contract       count the cases of Firecracker's contract that hold"
 	@echo "make isa-fuzz       more random instructions against the oracles:"
 	@echo "                    ISA_CASES=2000000 ISA_SEED=now"
