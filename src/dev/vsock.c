@@ -281,6 +281,11 @@ static void vsock_reset(struct virtio_dev *dev)
     v->state = (struct vsock_state){0};
 }
 
+static void vsock_resumed(struct virtio_dev *dev)
+{
+    vsock_mux_resumed(&to_vsock(dev)->mux);
+}
+
 /* 5.10.4: the guest's CID, and nothing else. */
 static void vsock_config_read(struct virtio_dev *dev, uint64_t offset,
                               void *buf, unsigned len)
@@ -314,6 +319,7 @@ static const struct virtio_ops vsock_ops = {
     .activate = vsock_activate,
     .notify = vsock_notify,
     .reset = vsock_reset,
+    .resumed = vsock_resumed,
     .config_read = vsock_config_read,
     .free = vsock_free,
 };

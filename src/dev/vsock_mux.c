@@ -212,6 +212,18 @@ static void on_deadline(void *ctx)
     tell_due(m);
 }
 
+void vsock_mux_resumed(struct vsock_mux *m)
+{
+    uint64_t until = host_mono_ns() + VSOCK_TIMEOUT_NS;
+
+    for (struct link *l = m->waiting.next; l != &m->waiting; l = l->next) {
+        struct vsock_entry *en = ENTRY_OF(l, waiting);
+
+        en->conn.deadline_ns = en->waits_until = until;
+    }
+    set_timer(m);
+}
+
 /* --- what is no connection --- */
 
 /* A guest that makes more of them than it takes does not get them all. */

@@ -68,5 +68,8 @@ void vsock_mux_take(struct vsock_mux *m, const struct vsock_packet *p);
    CIDs are left to the caller. */
 bool vsock_mux_give(struct vsock_mux *m, struct vsock_packet *p);
 
+/* Time has passed in which nobody could answer: all who wait begin anew. */
+void vsock_mux_resumed(struct vsock_mux *m);
+
 /* Something may be due. */
 bool vsock_mux_has_due(const struct vsock_mux *m);

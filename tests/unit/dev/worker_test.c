@@ -308,6 +308,44 @@ static void no_memory_is_an_error(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+static void note_ready(void *ctx, unsigned ready)
+{
+    (void)ready;
+    note(ctx);
+}
+
+static void a_stepped_worker_works_when_told_to(void **state)
+{
+    struct worker_event event = {.fn = note};
+    struct worker_timer bell = {.fn = note};
+    struct worker_watch readable = {.fn = note_ready};
+    int pipe_fds[2];
+
+    (void)state;
+    count = 0;
+    w = worker_new_stepped(NULL);
+    assert_non_null(w);
+    assert_int_equal(pipe(pipe_fds), 0);
+    readable.fd = pipe_fds[0];
+    worker_call(w, note, NULL);
+    assert_int_equal(count, 1); /* a call is never late */
+    worker_post(w, &event);
+    assert_int_equal(worker_timer_set(w, &bell, 1), 0);
+    assert_int_equal(worker_watch_set(w, &readable, WORKER_IN), 0);
+    assert_int_equal(count, 1);
+    worker_step(w);
+    assert_int_equal(count, 3);
+    assert_int_equal(write(pipe_fds[1], "x", 1), 1);
+    worker_step(w);
+    assert_int_equal(count, 4);
+    worker_watch_stop(w, &readable);
+    worker_step(w);
+    assert_int_equal(count, 4);
+    worker_free(w);
+    close(pipe_fds[0]);
+    close(pipe_fds[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -321,6 +359,7 @@ int main(void)
         TEST(while_it_is_paused_only_calls_are_served),
         TEST(a_watch_may_go_on_with_another_descriptor),
         TEST(without_a_worker_all_happens_at_once),
+        cmocka_unit_test(a_stepped_worker_works_when_told_to),
         TEST(no_memory_is_an_error),
     };
 
