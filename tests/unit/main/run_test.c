@@ -137,6 +137,24 @@ static void errors_name_the_fix(void **state)
          "--net: '67' is no MTU: give a number from 68 to 65535"},
         {{"-k", "k", "--disk", "/dev/zero:ro"},
          "--disk: /dev/zero: neither a file nor a block device"},
+        {{"-k", "k", "--pmem", "/no/such/file"},
+         "--pmem: /no/such/file: No such file or directory"},
+        {{"-k", "k", "--pmem", "/dev/zero:ro,async"},
+         "--pmem: 'async' is no option of persistent memory: try ro or root"},
+        {{"-k", "k", "--pmem", "/dev/zero:ro"},
+         "--pmem: /dev/zero: neither a file nor a block device"},
+        {{"-k", "k", "--hotplug-mem", "much"},
+         "--hotplug-mem: 'much' is not understood: write it as 2G, or as "
+         "2G,now=512M"},
+        {{"-k", "k", "--hotplug-mem", "2G,then=1G"},
+         "--hotplug-mem: '2G,then=1G' is not understood: write it as 2G, or "
+         "as 2G,now=512M"},
+        {{"-k", "k", "--hotplug-mem", "1G,now=2G"},
+         "--hotplug-mem: '1G,now=2G' is not possible: give a multiple of 128M, "
+         "and as `now` at most that, in steps of 2M"},
+        {{"-k", "k", "--hotplug-mem", "100M,now=0"},
+         "--hotplug-mem 100M,now=0: Total size must not be lower than slot "
+         "size (128 MiB)"},
         {{"-k", "k", "--vsock", "v.sock,cid=2"},
          "--vsock: '2' is no CID: give a number from 3 to 4294967295"},
         {{"-k", "k", "--vsock", "v.sock,cid=4294967296"},
@@ -275,6 +293,80 @@ static void disks_have_options_and_an_order(void **state)
     }
 }
 
+static void make_files(const char *const *names)
+{
+    for (; *names; names++)
+        close(open(*names, O_CREAT | O_WRONLY | O_TRUNC, 0600));
+}
+
+static void remove_files(const char *const *names)
+{
+    for (; *names; names++)
+        unlink(*names);
+}
+
+static void pmem_files_have_options_and_may_be_the_root(void **state)
+{
+    static const char *const files[] = {"pmem-a.img", "pmem-b.img", NULL};
+    static const struct {
+        const char *words[MAX_WORDS];
+        int pmem_root, drive_root; /* which one, -1: none */
+    } rows[] = {
+        {{"-k", "k", "--pmem", "pmem-a.img:ro", "--pmem", "pmem-b.img"}, 0, -1},
+        {{"-k", "k", "--pmem", "pmem-a.img:ro", "--pmem", "pmem-b.img:root"},
+         1,
+         -1},
+        {{"-k", "k", "--pmem", "pmem-a.img:ro", "-d", "pmem-b.img"}, -1, 0},
+        {{"-k", "k", "--pmem", "pmem-a.img:ro,root", "-d", "pmem-b.img"},
+         0,
+         -1},
+        {{"-k", "k", "-i", "i", "--pmem", "pmem-a.img:ro"}, -1, -1},
+        {{"-k", "k", "--append", "root=/x", "--pmem", "pmem-a.img:ro"}, -1, -1},
+    };
+    struct run_options run;
+    struct err e;
+
+    (void)state;
+    make_files(files);
+    for (size_t n = 0; n < ARRAY_LEN(rows); n++) {
+        const struct vm_devices *d = &run.vm.devices;
+
+        assert_int_equal(parse(&run, rows[n].words, &e), 0);
+        assert_string_equal(d->pmems[0].id, "pmem0");
+        assert_string_equal(d->pmems[0].path, "pmem-a.img");
+        assert_true(d->pmems[0].is_read_only);
+        for (size_t k = 0; k < d->num_pmems; k++)
+            assert_int_equal(d->pmems[k].is_root, (int)k == rows[n].pmem_root);
+        for (size_t k = 0; k < d->num_drives; k++)
+            assert_int_equal(d->drives[k].is_root,
+                             (int)k == rows[n].drive_root);
+        run_release(&run);
+    }
+    remove_files(files);
+}
+
+static void memory_can_be_plugged_and_linux_uses_it(void **state)
+{
+    const char *words[] = {"-k", "k", "--hotplug-mem", "2G,now=512M", NULL};
+    const char *all[] = {"-k",   "k",        "--hotplug-mem",
+                         "256M", "--append", "memhp_default_state=offline",
+                         NULL};
+    struct run_options run;
+    struct err e;
+
+    (void)state;
+    assert_int_equal(parse(&run, words, &e), 0);
+    assert_int_equal(run.vm.devices.memory_hotplug.total_mib, 2048);
+    assert_int_equal(run.vm.devices.memory_hotplug.requested_mib, 512);
+    assert_non_null(
+        strstr(run.vm.boot_args, "memhp_default_state=online_movable"));
+    run_release(&run);
+    assert_int_equal(parse(&run, all, &e), 0);
+    assert_int_equal(run.vm.devices.memory_hotplug.requested_mib, 256);
+    assert_null(strstr(run.vm.boot_args, "online_movable"));
+    run_release(&run);
+}
+
 static void sizes_have_units(void **state)
 {
     static const struct {
@@ -333,6 +425,8 @@ int main(void)
         cmocka_unit_test(a_console_of_ones_own_replaces_the_default),
         cmocka_unit_test(errors_name_the_fix),
         cmocka_unit_test(disks_have_options_and_an_order),
+        cmocka_unit_test(pmem_files_have_options_and_may_be_the_root),
+        cmocka_unit_test(memory_can_be_plugged_and_linux_uses_it),
         cmocka_unit_test(interfaces_have_addresses_of_their_own),
         cmocka_unit_test(a_vsock_has_a_path_and_a_cid),
         cmocka_unit_test(there_is_one_vsock),

@@ -67,6 +67,22 @@ static void add_vsock(void)
     assert_int_equal(devices_put_vsock(&cfg, &vsock, NULL), 0);
 }
 
+static void add_pmem(const char *id)
+{
+    struct pmem_config pmem = {.id = heap_strdup(id),
+                               .path = heap_strdup(path)};
+
+    assert_int_equal(devices_put_pmem(&cfg, &pmem, NULL), 0);
+}
+
+static void add_memory_hotplug(void)
+{
+    struct memory_hotplug_config c = {
+        .total_mib = 1024, .block_mib = 2, .slot_mib = 128};
+
+    assert_int_equal(devices_put_memory_hotplug(&cfg, &c, NULL), 0);
+}
+
 static uint64_t read_reg(struct mmio_bus *bus, unsigned slot, unsigned reg)
 {
     return mmio_bus_read(bus, virtio_mmio_addr(slot) + reg, 4);
@@ -81,16 +97,26 @@ static void devices_are_in_their_order_on_the_bus(void **state)
     add_drive("b", false);
     add_drive("a", true);
     cfg.has_entropy = true;
+    add_memory_hotplug();
     add_vsock();
+    add_pmem("p");
+    add_pmem("q");
     a = attached_new(&cfg, &ram, NULL);
     assert_non_null(a);
-    assert_int_equal(attached_slots(a), 15);
+    assert_int_equal(attached_slots(a), 127);
     assert_int_equal(attached_publish(a, bus, NULL, NULL, NULL), 0);
     assert_int_equal(read_reg(bus, 0, 8), VIRTIO_ID_BLOCK);
     assert_int_equal(read_reg(bus, 1, 8), VIRTIO_ID_BLOCK);
-    assert_int_equal(read_reg(bus, 2, 8), VIRTIO_ID_VSOCK);
-    assert_int_equal(read_reg(bus, 3, 8), VIRTIO_ID_ENTROPY);
-    assert_int_equal(read_reg(bus, 4, 8), 0);
+    assert_int_equal(read_reg(bus, 2, 8), VIRTIO_ID_PMEM);
+    assert_int_equal(read_reg(bus, 3, 8), VIRTIO_ID_PMEM);
+    assert_int_equal(read_reg(bus, 4, 8), VIRTIO_ID_VSOCK);
+    assert_int_equal(read_reg(bus, 5, 8), VIRTIO_ID_ENTROPY);
+    assert_int_equal(read_reg(bus, 6, 8), VIRTIO_ID_MEM);
+    assert_int_equal(read_reg(bus, 7, 8), 0);
+    assert_non_null(gmem_at(&ram, FAR_MEM_BASE, 2 * MIB));
+    assert_non_null(gmem_at(&ram, FAR_MEM_BASE + 2 * MIB, 2 * MIB));
+    assert_int_equal(read_reg(bus, 6, 0x114), FAR_MEM_BASE >> 32);
+    assert_int_equal(read_reg(bus, 6, 0x110), 128 * MIB);
     assert_int_equal(read_reg(bus, 0, 0x100), 16);
     assert_ptr_not_equal(attached_find(a, VIRTIO_ID_BLOCK, "a"),
                          attached_find(a, VIRTIO_ID_BLOCK, "b"));
@@ -185,6 +211,26 @@ static void a_balloon_is_no_larger_than_the_memory(void **state)
     assert_int_equal(devices_check_balloon(&cfg, 66, 64, &e), -ERANGE);
 }
 
+static void pmem_limits_can_be_changed(void **state)
+{
+    const struct rate_limit limit = {.ops = {.size = 5, .refill_time = 10},
+                                     .given = RATE_LIMIT_GIVEN_OPS};
+    struct attached *a;
+    struct err e;
+
+    (void)state;
+    add_pmem("p");
+    a = attached_new(&cfg, &ram, &e);
+    assert_non_null(a);
+    assert_int_equal(attached_patch_pmem(a, "p", &limit, &e), 0);
+    assert_int_equal(attached_patch_pmem(a, "q", &limit, &e), -ENODEV);
+    assert_int_equal(devices_patch_pmem(&cfg, "p", &limit, &e), 0);
+    assert_int_equal(cfg.pmems[0].limit.ops.size, 5);
+    assert_int_equal(cfg.pmems[0].given & PMEM_GIVEN_LIMIT, PMEM_GIVEN_LIMIT);
+    assert_int_equal(devices_patch_pmem(&cfg, "q", &limit, &e), -ENODEV);
+    attached_free(a);
+}
+
 static void a_file_that_has_gone_is_an_error(void **state)
 {
     struct err e;
@@ -204,8 +250,11 @@ static void every_failed_allocation_is_survived(void **state)
 
     (void)state;
     add_drive("a", true);
+    add_pmem("p");
+    add_memory_hotplug();
     cfg.has_entropy = true;
     for (n = 0; !a; n++) {
+        gmem_release(&ram);
         heap_fail_after(n);
         a = attached_new(&cfg, &ram, &e);
         heap_fail_after(-1);
@@ -225,6 +274,7 @@ int main(void)
         TEST(a_drive_can_be_changed),
         TEST(the_balloon_comes_first_and_rests_with_the_others),
         TEST(a_balloon_is_no_larger_than_the_memory),
+        TEST(pmem_limits_can_be_changed),
         TEST(a_file_that_has_gone_is_an_error),
         TEST(every_failed_allocation_is_survived),
     };
