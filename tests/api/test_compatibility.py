@@ -60,3 +60,23 @@ def test_refused_flags_are_refused(squib_path):
             done = subprocess.run([squib_path, "--no-api", "--config-file", "/x", flag, *value],
                                   capture_output=True, text=True)
             assert done.returncode != 0, flag
+
+
+@pytest.mark.contract(46)
+def test_the_description_is_whole(swagger):
+    """Every reference leads somewhere, every operation has answers."""
+
+    def walk(node, path):
+        if isinstance(node, dict):
+            if "$ref" in node:
+                assert swagger.resolve(node), path
+            for name, value in node.items():
+                walk(value, f"{path}/{name}")
+        elif isinstance(node, list):
+            for n, value in enumerate(node):
+                walk(value, f"{path}/{n}")
+
+    walk(swagger.document, "")
+    for path, methods in swagger.document["paths"].items():
+        for method, operation in methods.items():
+            assert operation.get("responses"), f"{method} {path}"

@@ -6,6 +6,8 @@ import os
 
 import pytest
 
+import guests
+
 from swagger import BB, PB
 
 SERDE = "An error occurred when deserializing the json body of a request: "
@@ -587,3 +589,18 @@ def test_a_deprecated_load_says_so_also_when_it_fails(vmm):
     body = {"clock_realtime": True, **LOAD}
     assert vmm.put("/snapshot/load", body).fault == (
         "clock_realtime is not supported on aarch64.")
+
+
+@pytest.mark.contract(39)
+def test_there_are_32_slots_for_devices(vmm, tmp_path):
+    disk = tmp_path / "disk"
+    disk.write_bytes(bytes(512))
+    for n in range(33):
+        vmm.ok("PUT", f"/drives/d{n}", {"drive_id": f"d{n}", "path_on_host": str(disk),
+                                        "is_root_device": False})
+    kernel = tmp_path / "Image"
+    kernel.write_bytes(guests.image(guests.WFI, guests.branch(-1)))
+    vmm.ok("PUT", "/boot-source", {"kernel_image_path": str(kernel)})
+    assert vmm.put("/actions", {"action_type": "InstanceStart"}).fault == (
+        "Start microvm error: Could not allocate GSI: The requested resource is not available.")
+    assert vmm.get("/").json["state"] == "Not started"

@@ -136,6 +136,7 @@ def test_interrupts_have_their_numbers_and_triggers(boot, kernel):
     assert re.search(r"GICv3 +34 Edge +ttyS0$", text, re.M)
 
 
+@pytest.mark.contract(38)
 def test_words_behind_two_dashes_go_to_init(boot, fast_kernel):
     command = shell("tr '\\0' '|' </proc/1/cmdline; cat /proc/cmdline")
     text = boot(fast_kernel, "one=1", command, "--", "two", "three")
@@ -150,6 +151,7 @@ def test_a_failed_command_does_not_fail_the_machine(boot, fast_kernel):
     assert "squib-guest: exit 3" in boot(fast_kernel, shell("exit 3"))
 
 
+@pytest.mark.contract(40)
 def test_time_passes_and_the_clock_is_right(boot, fast_kernel):
     probe = "date +%s; cat /proc/uptime; sleep 1; cat /proc/uptime"
     before = subprocess.run(["date", "+%s"], capture_output=True, check=True)

@@ -4,6 +4,8 @@
 import json
 import subprocess
 
+import pytest
+
 from linux import pack
 
 
@@ -22,6 +24,7 @@ echo "then $(size) $(dd if=/dev/vda bs=512 count=1 iflag=direct 2>/dev/null | cu
 """
 
 
+@pytest.mark.contract(11, 42)
 def test_a_drive_gets_another_file_and_limit_while_it_runs(api, fast_kernel, tmp_path):
     one = image(tmp_path / "one", 64, b"1")
     two = image(tmp_path / "two", 128, b"2")
