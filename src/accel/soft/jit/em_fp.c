@@ -270,7 +270,7 @@ static bool e_FMIN(struct tr *t, const struct insn *i)
  * for less, 1 for equal, 2 for greater, 128 for unordered; compared with 1 as a
  * byte it gives the Arm's N, Z and V, and the borrow is not C.
  */
-static void compare(struct tr *t, bool d, unsigned op, unsigned a, unsigned b)
+void fp_compare(struct tr *t, bool d, unsigned op, unsigned a, unsigned b)
 {
     x64_vex_rr(&t->c, V_ARITH(fp_packed(d), op), false, a, 0, b);
     x64_setcc(&t->c, CC_AE, RAX);
@@ -290,7 +290,7 @@ static void compare_regs(struct tr *t, const struct insn *i, unsigned op)
 {
     unsigned a = operand(t, i, i->rn);
 
-    compare(t, is_d(i), op, a, operand(t, i, i->rm));
+    fp_compare(t, is_d(i), op, a, operand(t, i, i->rm));
 }
 
 /* COMIS counts quiet NaNs too, as FCMPE does. */
@@ -307,7 +307,7 @@ static void compare_regs(struct tr *t, const struct insn *i, unsigned op)
         if (!fp_plain(t))                                           \
             return false;                                           \
         fp_zero(t, 0);                                              \
-        compare(t, is_d(i), op, operand(t, i, i->rn), 0);           \
+        fp_compare(t, is_d(i), op, operand(t, i, i->rn), 0);        \
         return true;                                                \
     }
 COMPARE(FCMP, V_UCOMIS)
@@ -324,11 +324,11 @@ static bool cond_compare(struct tr *t, const struct insn *i, unsigned op)
     a = operand(t, i, i->rn);
     b = operand(t, i, i->rm);
     if (cond >= 14) {
-        compare(t, is_d(i), op, a, b);
+        fp_compare(t, is_d(i), op, a, b);
         return true;
     }
     otherwise = x64_jcc(&t->c, t_cond(t, cond) ^ 1);
-    compare(t, is_d(i), op, a, b);
+    fp_compare(t, is_d(i), op, a, b);
     end = x64_jmp(&t->c);
     x64_here(&t->c, otherwise);
     x64_store_imm(&t->c, false, RBP, CPU(hflags), t_hflags_of(nzcv));
@@ -495,6 +495,51 @@ static void to_unsigned(struct tr *t, bool d, bool x, unsigned src)
 /* What rounds otherwise than to zero is rounded silently, converted, and then
    rounded once more for the inexact flag, which a number that does not fit must
    not raise. */
+/* xmm0 = src times 2 to the fbits, if that surely fits: by its bits, of which
+   the sign counts as too large where there is none. */
+static void scale_up(struct tr *t, const struct insn *i, bool is_unsigned,
+                     unsigned src)
+{
+    int fbits = 64 - (int)FIELD(i, 15, 10), width = BIT(i->word, 31) ? 64 : 32;
+    bool d = is_d(i);
+    uint64_t limit = d ? (1023ull + (uint64_t)(width - 1 - fbits)) << 52
+                       : (127ull + (uint64_t)(width - 1 - fbits)) << 23;
+
+    x64_vex_rr(&t->c, V_MOVD_FROM, d, src, 0, RAX);
+    if (!is_unsigned) {
+        x64_alu_rr(&t->c, d, ALU_ADD, RAX, RAX);
+        limit <<= 1;
+    }
+    x64_mov_imm(&t->c, RCX, limit);
+    x64_alu_rr(&t->c, d, ALU_CMP, RAX, RCX);
+    t_bail(t, CC_AE);
+    t_vconst(t, 1,
+             d ? (1023ull + (uint64_t)fbits) << 52
+               : (127ull + (uint64_t)fbits) << 23);
+    fp_op(t, fp_scalar(d), V_MUL, 0, src, 1);
+}
+
+static bool to_fixed(struct tr *t, const struct insn *i, bool is_unsigned)
+{
+    if (!fp_plain(t))
+        return false;
+    scale_up(t, i, is_unsigned, operand(t, i, i->rn));
+    x64_vex_rr(&t->c, V_ARITH(fp_scalar(is_d(i)), V_CVTTF2SI),
+               is_unsigned || BIT(i->word, 31), RAX, 0, 0);
+    t_put(t, i->rd, RAX);
+    return true;
+}
+
+static bool e_FCVTZS_fix(struct tr *t, const struct insn *i)
+{
+    return to_fixed(t, i, false);
+}
+
+static bool e_FCVTZU_fix(struct tr *t, const struct insn *i)
+{
+    return to_fixed(t, i, true);
+}
+
 static bool to_int(struct tr *t, const struct insn *i, unsigned mode,
                    bool is_unsigned)
 {
@@ -650,5 +695,7 @@ const struct jit_emitter jit_fp_emitters[] = {
     SD_WX(UCVTF, e_UCVTF),
     SD_WX(SCVTF_fix, e_SCVTF_fix),
     SD_WX(UCVTF_fix, e_UCVTF_fix),
+    SD_WX(FCVTZS_fix, e_FCVTZS_fix),
+    SD_WX(FCVTZU_fix, e_FCVTZU_fix),
     {0, NULL},
 };

@@ -54,3 +54,9 @@ void fp_bail_mask(struct tr *t, unsigned xmm);
 /* All lanes: the sign bit; everything but the sign bit. Keep flags. */
 void fp_sign_mask(struct tr *t, bool d, unsigned xmm);
 void fp_abs_mask(struct tr *t, bool d, unsigned xmm);
+
+/* All lanes of xmm = the bit pattern. Clobbers rax. */
+void fp_all_lanes(struct tr *t, bool d, unsigned xmm, uint64_t bits);
+
+/* NZCV = a compared with b, scalars; op: V_UCOMIS, V_COMIS. */
+void fp_compare(struct tr *t, bool d, unsigned op, unsigned a, unsigned b);

@@ -1,32 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Advanced SIMD floating point in single and double precision, and its scalar
-   forms. Lanes that the arrangement has not are zero on the way in, so that
-   they raise no flags, and on the way out. */
+   forms: arithmetic and comparison. */
 
-#include "accel/soft/jit/em_fp.h"
-
-static bool is_d(const struct insn *i)
-{
-    return BIT(i->word, 22);
-}
-
-/* Bit 28 tells the scalar forms, bit 30 the full vectors. */
-static unsigned bits_of(const struct insn *i)
-{
-    if (BIT(i->word, 28))
-        return is_d(i) ? 64 : 32;
-    return BIT(i->word, 30) ? 128 : 64;
-}
-
-static bool is_scalar(const struct insn *i)
-{
-    return BIT(i->word, 28);
-}
-
-static unsigned prefix(const struct insn *i)
-{
-    return is_scalar(i) ? fp_scalar(is_d(i)) : fp_packed(is_d(i));
-}
+#include "accel/soft/jit/em_fp_lanes.h"
 
 void fp_bail_mask(struct tr *t, unsigned xmm)
 {
@@ -53,65 +29,36 @@ void fp_abs_mask(struct tr *t, bool d, unsigned xmm)
     x64_vex_shift(&t->c, d ? V_PSHIFTQ : V_PSHIFTD, 2, xmm, xmm, 1);
 }
 
-static unsigned source(struct tr *t, const struct insn *i, unsigned n,
-                       unsigned scratch)
+void fp_all_lanes(struct tr *t, bool d, unsigned xmm, uint64_t bits)
 {
-    return t_vget_low(t, bits_of(i), n, scratch);
-}
-
-/* Clears what is above the arrangement. */
-static void trim(struct tr *t, const struct insn *i, unsigned xmm)
-{
-    if (bits_of(i) == 64)
-        x64_vex_rr(&t->c, V_MOVQ, false, xmm, 0, xmm);
-    else if (bits_of(i) == 32)
-        x64_vex_rri(&t->c, V_INSERTPS, false, xmm, xmm, xmm, 0xe);
-}
-
-static bool put(struct tr *t, const struct insn *i, unsigned xmm)
-{
-    t_vstore_low(t, bits_of(i), i->rd, xmm);
-    return true;
-}
-
-/* Of lanes, or of one. */
-static void bail_if_nan(struct tr *t, const struct insn *i, unsigned a,
-                        unsigned b)
-{
-    if (is_scalar(i))
-        fp_bail_unordered(t, is_d(i), a, b);
+    t_vconst(t, xmm, bits);
+    if (d)
+        x64_vex_rr(&t->c, V_MOVDDUP, false, xmm, 0, xmm);
     else
-        fp_bail_lanes(t, is_d(i), a, b);
+        x64_vex_rri(&t->c, V_PERMILPS, false, xmm, 0, xmm, 0);
 }
 
-static bool put_number(struct tr *t, const struct insn *i, unsigned xmm)
+void fp_bail_beyond(struct tr *t, const struct insn *i, unsigned xmm,
+                    uint64_t lo, uint64_t hi)
 {
-    bail_if_nan(t, i, xmm, xmm);
-    return put(t, i, xmm);
-}
+    bool d = is_d(i);
+    unsigned above = d ? V_PCMPGTQ : V_PCMPGTD;
 
-/* Vm's element in all lanes of the arrangement. */
-static unsigned element(struct tr *t, const struct insn *i, unsigned scratch)
-{
-    unsigned m = t_vget(t, (unsigned)(i->imm >> 3)), idx = i->imm & 7;
-
-    if (is_scalar(i) && idx == 0)
-        return m;
-    if (is_d(i) && idx == 0)
-        x64_vex_rr(&t->c, V_MOVDDUP, false, scratch, 0, m);
-    else if (is_d(i))
-        x64_vex_rr(&t->c, V_UNPCKHPD, false, scratch, m, m);
+    fp_abs_mask(t, d, 7);
+    x64_vex_rr(&t->c, V_AND, false, 7, 7, xmm);
+    fp_all_lanes(t, d, 6, hi);
+    x64_vex_rr(&t->c, above, false, 6, 7, 6);
+    if (lo) {
+        fp_all_lanes(t, d, 5, lo);
+        x64_vex_rr(&t->c, above, false, 5, 5, 7);
+        x64_vex_rr(&t->c, V_OR, false, 6, 6, 5);
+    }
+    x64_vex_rr(&t->c, V_MOVMSKPS, false, RAX, 0, 6);
+    if (bits_of(i) < 128)
+        x64_alu_ri(&t->c, false, ALU_AND, RAX, bits_of(i) == 64 ? 3 : 1);
     else
-        x64_vex_rri(&t->c, V_PERMILPS, false, scratch, 0, m, idx * 0x55);
-    if (bits_of(i) == 64 && !is_scalar(i))
-        trim(t, i, scratch);
-    return scratch;
-}
-
-static unsigned second(struct tr *t, const struct insn *i, bool by_element,
-                       unsigned scratch)
-{
-    return by_element ? element(t, i, scratch) : source(t, i, i->rm, scratch);
+        x64_test(&t->c, false, RAX, RAX);
+    t_bail(t, CC_NE);
 }
 
 static bool arith(struct tr *t, const struct insn *i, unsigned op,
@@ -203,6 +150,77 @@ static bool e_FMLA_elem(struct tr *t, const struct insn *i)
 static bool e_FMLS_elem(struct tr *t, const struct insn *i)
 {
     return fused(t, i, V_FNMADD231, true);
+}
+
+/* What makes 2 (FMULX) or a constant of infinity times zero raises nothing
+   then: where an operand is no finite number it is tier 0's. */
+static bool finite_operands(struct tr *t, const struct insn *i, unsigned a,
+                            unsigned b)
+{
+    bool d = is_d(i);
+
+    fp_bail_beyond(t, i, a, 0, fp_largest(d));
+    fp_bail_beyond(t, i, b, 0, fp_largest(d));
+    return true;
+}
+
+static bool mulx(struct tr *t, const struct insn *i, bool by_element)
+{
+    unsigned a, b;
+
+    if (!fp_plain(t))
+        return false;
+    a = source(t, i, i->rn, 0);
+    b = second(t, i, by_element, 1);
+    finite_operands(t, i, a, b);
+    fp_op(t, prefix(i), V_MUL, 0, a, b);
+    return put(t, i, 0);
+}
+
+static bool e_FMULX(struct tr *t, const struct insn *i)
+{
+    return mulx(t, i, false);
+}
+
+static bool e_FMULX_elem(struct tr *t, const struct insn *i)
+{
+    return mulx(t, i, true);
+}
+
+/* 2 - a * b, rounded once. */
+static bool e_FRECPS(struct tr *t, const struct insn *i)
+{
+    unsigned a, b;
+
+    if (!fp_plain(t) || !(t->features & JIT_FMA))
+        return false;
+    a = source(t, i, i->rn, 1);
+    b = source(t, i, i->rm, 2);
+    finite_operands(t, i, a, b);
+    fp_all_lanes(t, is_d(i), 0, fp_power(is_d(i), 1));
+    x64_vex_rr(&t->c, V_FMA(V_FNMADD231, is_scalar(i)), is_d(i), 0, a, b);
+    trim(t, i, 0);
+    return put(t, i, 0);
+}
+
+/* (3 - a * b) / 2, rounded once: half of a is exact if a is not very small. */
+static bool e_FRSQRTS(struct tr *t, const struct insn *i)
+{
+    bool d = is_d(i);
+    unsigned a, b;
+
+    if (!fp_plain(t) || !(t->features & JIT_FMA))
+        return false;
+    a = source(t, i, i->rn, 1);
+    b = source(t, i, i->rm, 2);
+    fp_bail_beyond(t, i, a, fp_power(d, d ? -1020 : -124), fp_largest(d));
+    fp_bail_beyond(t, i, b, 0, fp_largest(d));
+    fp_all_lanes(t, d, 0, fp_power(d, -1));
+    fp_op(t, prefix(i), V_MUL, 3, a, 0);
+    fp_all_lanes(t, d, 0, fp_power(d, 0) | (d ? 1ull << 51 : 1u << 22));
+    x64_vex_rr(&t->c, V_FMA(V_FNMADD231, is_scalar(i)), d, 0, 3, b);
+    trim(t, i, 0);
+    return put(t, i, 0);
 }
 
 /* Signs. They do not care for FPCR. */
@@ -417,206 +435,6 @@ COMPARE(FCMGT_zero, CMP_GT_S, CMP_ZERO)
 COMPARE(FCMLE_zero, CMP_LE_S, CMP_ZERO)
 COMPARE(FCMLT_zero, CMP_LT_S, CMP_ZERO)
 
-/* To integral: the immediate of ROUND, 8 for no inexact flag. */
-static void round_lanes(struct tr *t, const struct insn *i, unsigned imm,
-                        unsigned dst, unsigned src)
-{
-    x64_vex_rri(&t->c, is_d(i) ? V_ROUNDPD : V_ROUNDPS, false, dst, 0, src,
-                imm);
-}
-
-#define RINT(letter, imm)                                           \
-    static bool e_FRINT##letter(struct tr *t, const struct insn *i) \
-    {                                                               \
-        if (!fp_plain(t))                                           \
-            return false;                                           \
-        round_lanes(t, i, imm, 0, source(t, i, i->rn, 0));          \
-        return put_number(t, i, 0);                                 \
-    }
-RINT(N, 8)
-RINT(M, 9)
-RINT(P, 10)
-RINT(Z, 11)
-RINT(X, 4)
-RINT(I, 12)
-
-/* To integers. What does not fit gives the smallest (unsigned: the largest)
-   integer; those lanes bail, the ones that really are that too. */
-static void bail_overflow(struct tr *t, const struct insn *i, bool is_unsigned)
-{
-    if (is_unsigned)
-        x64_vex_rr(&t->c, V_PCMPEQD, false, 7, 7, 7);
-    else
-        fp_sign_mask(t, is_d(i), 7);
-    x64_vex_rr(&t->c, is_d(i) ? V_PCMPEQQ : V_PCMPEQD, false, 7, 7, 0);
-    fp_bail_mask(t, 7);
-}
-
-/* mode: of ROUND; 3 needs no rounding first. The second rounding is for the
-   inexact flag (em_fp.c). */
-static bool to_int(struct tr *t, const struct insn *i, unsigned mode,
-                   bool is_unsigned)
-{
-    static const unsigned ops[2][2] = {{V_CVTTPS2DQ, E_CVTTPS2UDQ},
-                                       {E_CVTTPD2QQ, E_CVTTPD2UQQ}};
-    bool d = is_d(i), evex = d || is_unsigned;
-    unsigned a, src;
-
-    if (!fp_plain(t) || (evex && !(t->features & JIT_AVX512)))
-        return false;
-    src = a = source(t, i, i->rn, 1);
-    if (mode != 3) {
-        src = 0;
-        round_lanes(t, i, mode | 8, 0, a);
-    }
-    if (evex)
-        x64_evex_rr(&t->c, ops[d][is_unsigned], d, 0, 0, 0, src);
-    else
-        x64_vex_rr(&t->c, V_CVTTPS2DQ, false, 0, 0, src);
-    bail_overflow(t, i, is_unsigned);
-    if (mode != 3)
-        round_lanes(t, i, 3, 2, a);
-    return put(t, i, 0);
-}
-
-#define TO_INT(letter, mode)                                          \
-    static bool e_FCVT##letter##S(struct tr *t, const struct insn *i) \
-    {                                                                 \
-        return to_int(t, i, mode, false);                             \
-    }                                                                 \
-    static bool e_FCVT##letter##U(struct tr *t, const struct insn *i) \
-    {                                                                 \
-        return to_int(t, i, mode, true);                              \
-    }
-TO_INT(N, 0)
-TO_INT(M, 1)
-TO_INT(P, 2)
-TO_INT(Z, 3)
-
-/* From integers */
-
-/* Without AVX-512 64-bit lanes go one by one. */
-static void from_int64(struct tr *t, const struct insn *i)
-{
-    const unsigned op = V_ARITH(FP_SD, V_CVTSI2F);
-
-    fp_zero(t, 1);
-    x64_vex_rm(&t->c, op, true, 0, 1, RBP, CPU_V(i->rn));
-    if (is_scalar(i))
-        return;
-    x64_vex_rm(&t->c, op, true, 1, 1, RBP, CPU_V(i->rn) + 8);
-    x64_vex_rr(&t->c, V_UNPCKLPD, false, 0, 0, 1);
-}
-
-/* Scaling by a power of two is exact here. */
-static void scale_down(struct tr *t, const struct insn *i, uint64_t fbits)
-{
-    if (is_d(i)) {
-        t_vconst(t, 1, (1023 - fbits) << 52);
-        x64_vex_rr(&t->c, V_MOVDDUP, false, 1, 0, 1);
-    } else {
-        t_vconst(t, 1, (127 - fbits) << 23);
-        x64_vex_rri(&t->c, V_PERMILPS, false, 1, 0, 1, 0);
-    }
-    fp_op(t, prefix(i), V_MUL, 0, 0, 1);
-}
-
-static bool from_int(struct tr *t, const struct insn *i, bool is_unsigned)
-{
-    static const unsigned ops[2][2] = {{V_CVTDQ2PS, E_CVTUDQ2PS},
-                                       {E_CVTQQ2PD, E_CVTUQQ2PD}};
-    bool d = is_d(i), wide = t->features & JIT_AVX512;
-
-    if (!fp_plain(t) || (is_unsigned && !wide))
-        return false;
-    if (!d && !is_unsigned)
-        x64_vex_rr(&t->c, V_CVTDQ2PS, false, 0, 0, source(t, i, i->rn, 0));
-    else if (wide)
-        x64_evex_rr(&t->c, ops[d][is_unsigned], d, 0, 0, 0,
-                    source(t, i, i->rn, 0));
-    else
-        from_int64(t, i);
-    if (i->imm)
-        scale_down(t, i, i->imm);
-    return put(t, i, 0);
-}
-
-static bool e_SCVTF(struct tr *t, const struct insn *i)
-{
-    return from_int(t, i, false);
-}
-
-static bool e_UCVTF(struct tr *t, const struct insn *i)
-{
-    return from_int(t, i, true);
-}
-
-/* Between formats. The forms with 2 (bit 30) take, or give, the upper half. */
-
-static unsigned half_of(struct tr *t, const struct insn *i)
-{
-    unsigned a = t_vget(t, i->rn);
-
-    if (!BIT(i->word, 30))
-        return a;
-    x64_vex_rr(&t->c, V_UNPCKHPD, false, 0, a, a);
-    return 0;
-}
-
-static bool e_FCVTL_2d(struct tr *t, const struct insn *i)
-{
-    if (!fp_plain(t))
-        return false;
-    x64_vex_rr(&t->c, V_ARITH(FP_PS, V_CVTF2F), false, 0, 0, half_of(t, i));
-    fp_bail_lanes(t, true, 0, 0);
-    t_vstore(t, i->rd, 0);
-    return true;
-}
-
-/* Whatever has FMA3 has the conversions of halves (F16C) as well. */
-static bool e_FCVTL_4s(struct tr *t, const struct insn *i)
-{
-    if (!fp_plain(t) || !(t->features & JIT_FMA))
-        return false;
-    x64_vex_rr(&t->c, V_CVTPH2PS, false, 0, 0, half_of(t, i));
-    fp_bail_lanes(t, false, 0, 0);
-    t_vstore(t, i->rd, 0);
-    return true;
-}
-
-/* xmm0: 64 bits, zero above. */
-static bool put_half(struct tr *t, const struct insn *i)
-{
-    if (!BIT(i->word, 30)) {
-        t_vstore_low(t, 64, i->rd, 0);
-        return true;
-    }
-    x64_vex_rr(&t->c, V_MOVLHPS, false, 0, t_vget(t, i->rd), 0);
-    t_vstore(t, i->rd, 0);
-    return true;
-}
-
-static bool e_FCVTN_2s(struct tr *t, const struct insn *i)
-{
-    if (!fp_plain(t))
-        return false;
-    x64_vex_rr(&t->c, V_ARITH(FP_PD, V_CVTF2F), false, 0, 0, t_vget(t, i->rn));
-    fp_bail_lanes(t, false, 0, 0);
-    return put_half(t, i);
-}
-
-static bool e_FCVTN_4h(struct tr *t, const struct insn *i)
-{
-    unsigned a;
-
-    if (!fp_plain(t) || !(t->features & JIT_FMA))
-        return false;
-    a = t_vget(t, i->rn);
-    fp_bail_lanes(t, false, a, a);
-    x64_vex_rri(&t->c, V_CVTPS2PH, false, a, 0, 0, 4);
-    return put_half(t, i);
-}
-
 static bool e_FMOV_imm(struct tr *t, const struct insn *i)
 {
     bool full = BIT(i->word, 30);
@@ -644,6 +462,10 @@ const struct jit_emitter jit_fp_vec_emitters[] = {
     VEC(FSQRT, e_FSQRT),
     VEC(FMLA, e_FMLA),
     VEC(FMLS, e_FMLS),
+    ALL(FMULX, e_FMULX),
+    ALL(FMULX_elem, e_FMULX_elem),
+    ALL(FRECPS, e_FRECPS),
+    ALL(FRSQRTS, e_FRSQRTS),
     VEC(FABS, e_FABS),
     VEC(FNEG, e_FNEG),
     ALL(FABD, e_FABD),
@@ -673,32 +495,6 @@ const struct jit_emitter jit_fp_vec_emitters[] = {
     ALL(FCMGT_zero, e_FCMGT_zero),
     ALL(FCMLE_zero, e_FCMLE_zero),
     ALL(FCMLT_zero, e_FCMLT_zero),
-    VEC(FRINTN, e_FRINTN),
-    VEC(FRINTP, e_FRINTP),
-    VEC(FRINTM, e_FRINTM),
-    VEC(FRINTZ, e_FRINTZ),
-    VEC(FRINTX, e_FRINTX),
-    VEC(FRINTI, e_FRINTI),
-    ALL(FCVTNS, e_FCVTNS),
-    ALL(FCVTNU, e_FCVTNU),
-    ALL(FCVTPS, e_FCVTPS),
-    ALL(FCVTPU, e_FCVTPU),
-    ALL(FCVTMS, e_FCVTMS),
-    ALL(FCVTMU, e_FCVTMU),
-    ALL(FCVTZS, e_FCVTZS),
-    ALL(FCVTZU, e_FCVTZU),
-    ALL(SCVTF, e_SCVTF),
-    ALL(UCVTF, e_UCVTF),
-    ALL(SCVTF_fix, e_SCVTF),
-    ALL(UCVTF_fix, e_UCVTF),
-    {OP_FCVTL_2d, e_FCVTL_2d},
-    {OP_FCVTL2_2d, e_FCVTL_2d},
-    {OP_FCVTL_4s, e_FCVTL_4s},
-    {OP_FCVTL2_4s, e_FCVTL_4s},
-    {OP_FCVTN_2s, e_FCVTN_2s},
-    {OP_FCVTN2_4s, e_FCVTN_2s},
-    {OP_FCVTN_4h, e_FCVTN_4h},
-    {OP_FCVTN2_8h, e_FCVTN_4h},
     VEC(FMOV_imm, e_FMOV_imm),
     {OP_FMOV_imm_4h, e_FMOV_imm},
     {OP_FMOV_imm_8h, e_FMOV_imm},

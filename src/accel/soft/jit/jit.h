@@ -28,7 +28,8 @@ enum jit_feature {
     JIT_AVX512 = 128,   /* F, VL, BW, DQ */
     JIT_POISON = 256,   /* for tests: tier 0 leaves rubbish in V registers */
     JIT_ONE_PASS = 512, /* a loop leaves its block after each turn */
-    JIT_BMI = 1024      /* BMI1 and BMI2 */
+    JIT_BMI = 1024,     /* BMI1 and BMI2 */
+    JIT_ALL = 0xff | JIT_BMI
 };
 unsigned jit_host_features(void);
 
@@ -55,8 +56,8 @@ int jit_set_tier(struct cpu *cpu, const struct tier *tier);
 /* How often tier 0 executed an op for translated code. */
 uint64_t jit_fallbacks(const struct jit *jit, unsigned op);
 
-/* Of each op, how much translated code does with these features at EL1, FPCR
-   being zero: of_op has NUM_A64_OPS entries. -ENOMEM. */
+/* Of each op, how much translated code does on a host with these features at
+   EL1, FPCR being zero: of_op has NUM_A64_OPS entries. -ENOMEM. */
 enum jit_coverage { JIT_COVERS_ALL, JIT_COVERS_SOME, JIT_COVERS_NONE };
 int jit_coverage(unsigned features, enum jit_coverage *of_op);
 

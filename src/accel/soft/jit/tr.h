@@ -219,6 +219,8 @@ extern const struct jit_emitter jit_bits_emitters[];
 extern const struct jit_emitter jit_sys_emitters[];
 extern const struct jit_emitter jit_fp_emitters[];
 extern const struct jit_emitter jit_fp_vec_emitters[];
+extern const struct jit_emitter jit_fp_conv_emitters[];
+extern const struct jit_emitter jit_fp_half_emitters[];
 extern const struct jit_emitter jit_simd_emitters[];
 extern const struct jit_emitter jit_simd_shift_emitters[];
 extern const struct jit_emitter jit_simd_var_emitters[];

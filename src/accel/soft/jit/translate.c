@@ -105,6 +105,8 @@ static void fill_tables(void)
     add_emitters(jit_sys_emitters);
     add_emitters(jit_fp_emitters);
     add_emitters(jit_fp_vec_emitters);
+    add_emitters(jit_fp_conv_emitters);
+    add_emitters(jit_fp_half_emitters);
     add_emitters(jit_simd_emitters);
     add_emitters(jit_simd_shift_emitters);
     add_emitters(jit_simd_var_emitters);

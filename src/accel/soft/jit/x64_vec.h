@@ -85,6 +85,8 @@ enum v_op {
     V_PSHUFD = VEX_OP(1, 1, 0x70),
     V_PCMPEQD = VEX_OP(1, 1, 0x76),
     V_PCMPEQQ = VEX_OP(1, 2, 0x29),
+    V_PCMPGTD = VEX_OP(1, 1, 0x66),
+    V_PCMPGTQ = VEX_OP(1, 2, 0x37),
     V_PSHIFTD = VEX_OP(1, 1, 0x72), /* /2 srl, /4 sra, /6 sll by imm: */
     V_PSHIFTQ = VEX_OP(1, 1, 0x73), /* x64_vex_shift; /3 srldq, /7 slldq */
     V_PTEST = VEX_OP(1, 2, 0x17)
