@@ -58,5 +58,10 @@ void fp_abs_mask(struct tr *t, bool d, unsigned xmm);
 /* All lanes of xmm = the bit pattern. Clobbers rax. */
 void fp_all_lanes(struct tr *t, bool d, unsigned xmm, uint64_t bits);
 
+/* Bails if a lane of xmm, single precision, might be rounded up to the smallest
+   normal half: the host then sees no underflow, Arm does (before rounding).
+   Clobbers rax, xmm6, xmm7. */
+void fp_bail_tiny_half(struct tr *t, unsigned xmm);
+
 /* NZCV = a compared with b, scalars; op: V_UCOMIS, V_COMIS. */
 void fp_compare(struct tr *t, bool d, unsigned op, unsigned a, unsigned b);

@@ -295,6 +295,7 @@ static bool e_FCVTN_4h(struct tr *t, const struct insn *i)
         return false;
     a = t_vget(t, i->rn);
     fp_bail_lanes(t, false, a, a);
+    fp_bail_tiny_half(t, a);
     x64_vex_rri(&t->c, V_CVTPS2PH, false, a, 0, 0, 4);
     return put_half(t, i);
 }

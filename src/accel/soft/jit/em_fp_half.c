@@ -52,9 +52,22 @@ static void bail_nan(struct tr *t, unsigned pp, unsigned a, unsigned b)
         fp_bail_lanes(t, false, a, b);
 }
 
+void fp_bail_tiny_half(struct tr *t, unsigned xmm)
+{
+    fp_abs_mask(t, false, X7);
+    v_op(t, P_AND, X7, X7, xmm);
+    fp_all_lanes(t, false, X6, 0x387fe000);
+    v_op(t, P_SUBD, X7, X7, X6); /* below 0x2000: the last half ulp */
+    v_shift(t, SHIFT_SRL, 2, X7, X7, 13);
+    v_zero(t, X6);
+    v_op(t, P_CMPEQD, X7, X7, X6);
+    fp_bail_mask(t, X7);
+}
+
 /* Packed single precision to halves, or masks of words to masks of halves. */
 static void narrow_number(struct tr *t, unsigned x)
 {
+    fp_bail_tiny_half(t, x);
     x64_vex_rri(&t->c, V_CVTPS2PH, false, x, 0, x, 4);
 }
 
