@@ -31,6 +31,7 @@ SYSROOT = os.path.join(TOP, ".cache/sysroot-arm64")
 SANITIZER_ENV = {
     "ASAN_OPTIONS": "abort_on_error=1:detect_stack_use_after_return=1",
     "UBSAN_OPTIONS": "halt_on_error=1:abort_on_error=1:print_stacktrace=1",
+    "SQUIB_TEST_SLOWNESS": "3",
 }
 
 # The Python tests that the sanitizers' build runs, too.

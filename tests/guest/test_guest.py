@@ -37,6 +37,10 @@ RUNS = [(name, cpus, tier) for name, counts in GUESTS.items()
         for cpus in counts for tier in TIERS]
 
 
+# Seconds; builds with sanitizers take longer, and say so.
+TIMEOUT = 180 * int(os.environ.get('SQUIB_TEST_SLOWNESS', '1'))
+
+
 def devices_of(name, folder):
     """What some guests need besides the board: see the head of farmem.c."""
     if name != 'farmem':
@@ -47,14 +51,14 @@ def devices_of(name, folder):
     return ['--pmem', f'{path}:ro', '--hotplug-mem', '256M']
 
 
-def run_guest(name, cpus, tier, folder, timeout=180):
+def run_guest(name, cpus, tier, folder):
     image = IMAGES / f'{name}.img'
     if not image.exists():
         pytest.skip('the arm64 cross compiler is not installed')
     return subprocess.run(
         [SQUIB, 'run', '--kernel', str(image), '--cpus', str(cpus),
          '--mem', '128', *TIERS[tier], *devices_of(name, folder), '--append', 'console=ttyAMA0'],
-        stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout)
+        stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT)
 
 
 @pytest.mark.parametrize('name,cpus,tier', RUNS,

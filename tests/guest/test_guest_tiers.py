@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from test_guest import IMAGES, SQUIB, devices_of
+from test_guest import IMAGES, SQUIB, TIMEOUT, devices_of
 
 RUNS = [
     ('exception', 1, 'interp'),
@@ -46,7 +46,7 @@ def test_guest_under(name, cpus, tier, tmp_path):
     done = subprocess.run(
         [SQUIB, 'run', '--kernel', str(image), '--cpus', str(cpus), '--mem',
          '128', '--tier', tier, *devices_of(name, tmp_path), '--append', 'console=ttyAMA0'],
-        stdin=subprocess.DEVNULL, capture_output=True, timeout=180)
+        stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT)
     text = done.stdout.decode(errors='replace')
     error = done.stderr.decode(errors='replace')
     if 'x86-64' in error:
