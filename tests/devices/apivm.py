@@ -1,15 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """squib behind its API socket, with a guest on whose console one can type."""
 
+import functools
 import http.client
 import json
-import os
+import pathlib
 import re
 import socket
 import subprocess
+import sys
 import time
 
+try:
+    import yaml
+except ImportError:
+    yaml = None
+
 PATIENCE_S = 60
+API = pathlib.Path(__file__).resolve().parents[1] / "api"
 
 # squib's own words between the guest's.
 LOG_LINE = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+ \[")
@@ -23,6 +31,26 @@ while read -r line; do
     echo "squib-end $?"
 done
 """
+
+
+@functools.cache
+def swagger():
+    """Firecracker's description of the API; None: there is no way to read it."""
+    sys.path.append(str(API))
+    from swagger import Swagger  # noqa: PLC0415
+
+    text = (API / "firecracker-api.yaml").read_text()
+    return Swagger(yaml.safe_load(text)) if yaml else None
+
+
+def check(method, url, body, status, answer):
+    """Is this what the description says, both ways?"""
+    described = swagger()
+    if not described or not described.operation(method, url):
+        return
+    described.check_response(method, url, status, answer)
+    if status < 300:
+        described.check_request(method, url, body)
 
 
 class Unix(http.client.HTTPConnection):
@@ -63,7 +91,9 @@ class ApiVm:
         answer = connection.getresponse()
         text = answer.read().decode()
         connection.close()
-        return answer.status, json.loads(text) if text else None
+        value = json.loads(text) if text else None
+        check(method, url, body, answer.status, value)
+        return answer.status, value
 
     def ok(self, method, url, body=None):
         status, answer = self.ask(method, url, body)

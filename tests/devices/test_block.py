@@ -110,6 +110,7 @@ def test_each_record_that_was_told_of_is_there(start, fast_kernel, tmp_path, dev
         assert data[n * 512 :].startswith(b"record %8d" % n), n
 
 
+@pytest.mark.contract(42)
 def test_the_cache_is_as_the_drive_says(run, fast_kernel, ext4):
     script = "cat /sys/block/vd?/queue/write_cache"
     one, two = ext4("one.img", 8), ext4("two.img", 8)
@@ -117,6 +118,7 @@ def test_the_cache_is_as_the_drive_says(run, fast_kernel, ext4):
     assert "write back\nwrite through\n" in text
 
 
+@pytest.mark.contract(42)
 def test_disks_come_in_their_order_with_the_root_first(run, fast_kernel, ext4):
     args = []
     for n, name in enumerate(["a", "b", "c:root"]):
@@ -128,6 +130,7 @@ def test_disks_come_in_their_order_with_the_root_first(run, fast_kernel, ext4):
     assert " root=/dev/vda rw " in text
 
 
+@pytest.mark.contract(42)
 def test_a_read_only_disk_stays_as_it_is(run, fast_kernel, ext4):
     disk = ext4()
     before = disk.read_bytes()
@@ -160,6 +163,7 @@ def test_the_tail_that_is_no_sector_is_not_seen(run, fast_kernel, tmp_path):
     assert disk.stat().st_size == 512 * 9 + 100
 
 
+@pytest.mark.contract(42)
 @pytest.mark.parametrize("options", ["", ":async"])
 def test_a_file_that_shrinks_gives_errors_and_nothing_else(
     start, fast_kernel, tmp_path, options
@@ -254,6 +258,7 @@ def test_what_was_flushed_before_the_disk_was_full_is_sound(
     assert on_host(out, "file1", tmp_path) == got[0][0]
 
 
+@pytest.mark.contract(42)
 def test_a_driver_may_come_and_go(run, fast_kernel, ext4):
     """Each unbind resets the device; 30 times leaves nothing behind."""
     disk = ext4(mib=8)
@@ -321,6 +326,7 @@ def test_a_sparse_disk_may_be_huge(run, fast_kernel, tmp_path, options):
     assert disk.stat().st_blocks * 512 < 1 << 20
 
 
+@pytest.mark.contract(42)
 def test_a_root_file_system_needs_no_initrd(
     squib_path, kernel_without_modules, ext4, tmp_path
 ):
@@ -349,6 +355,7 @@ def test_a_root_file_system_needs_no_initrd(
     tool("e2fsck", "-fp", disk, ok=(0, 1))
 
 
+@pytest.mark.contract(40)
 def test_entropy_comes_from_the_host(run, kernel):
     text = run(
         kernel,

@@ -141,6 +141,7 @@ def is_what(data, pair):
     return (len(data), zlib.crc32(data)) == pair
 
 
+@pytest.mark.contract(34)
 def test_both_sides_call_with_every_kernel(guest, kernel):
     vm, path = guest("vsock echo 52 &\nvsock send 53 1 300000\nwait", kernel=kernel)
     server = listen(path, 53)
@@ -153,6 +154,7 @@ def test_both_sides_call_with_every_kernel(guest, kernel):
     vm.kill()
 
 
+@pytest.mark.contract(34)
 def test_50_echoes_at_a_time_called_by_the_host(guest):
     vm, path = guest("vsock echo 52")
     vm.expect("listening on 52")
@@ -166,6 +168,7 @@ def test_50_echoes_at_a_time_called_by_the_host(guest):
     vm.kill()
 
 
+@pytest.mark.contract(34)
 def test_50_echoes_at_a_time_called_by_the_guest(guest):
     vm, path = guest("sleep 1; vsock send 53 50 200000")
     serve_echo(listen(path, 53), 50)
@@ -216,6 +219,7 @@ def test_halves_end_one_by_one(guest):
     vm.end_well()
 
 
+@pytest.mark.contract(34)
 def test_nobody_listens(guest, tmp_path):
     """Not on the host, where one name is no socket, and not in the guest."""
     (tmp_path / "v.sock_97").touch()
@@ -264,6 +268,7 @@ def test_what_is_said_before_the_driver_is_there_waits(guest):
     vm.kill()
 
 
+@pytest.mark.contract(34)
 def test_the_host_goes_while_the_guest_sends(guest):
     vm, path = guest("sleep 1; vsock flood 53; vsock echo 52")
     s = accept(listen(path, 53))
@@ -276,6 +281,7 @@ def test_the_host_goes_while_the_guest_sends(guest):
     vm.kill()
 
 
+@pytest.mark.contract(34)
 def test_there_are_1023_connections(guest):
     vm, path = guest("sleep 1; vsock hold 53 1100")
     server = listen(path, 53, 2000)
@@ -309,6 +315,7 @@ def counts(api, tmp_path):
     return json.loads((tmp_path / "metrics").read_text().splitlines()[-1])
 
 
+@pytest.mark.contract(34)
 def test_a_pause_keeps_connections(api, api_guest, tmp_path):
     s, port = call(api_guest, 52)
     s.sendall(b"before")
