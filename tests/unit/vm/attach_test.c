@@ -83,6 +83,15 @@ static void add_memory_hotplug(void)
     assert_int_equal(devices_put_memory_hotplug(&cfg, &c, NULL), 0);
 }
 
+static void add_net(const char *id, const char *mac)
+{
+    struct net_config net = {.id = heap_strdup(id),
+                             .host_dev_name = heap_strdup("user"),
+                             .guest_mac = heap_strdup(mac)};
+
+    assert_int_equal(devices_put_net(&cfg, &net, NULL), 0);
+}
+
 static uint64_t read_reg(struct mmio_bus *bus, unsigned slot, unsigned reg)
 {
     return mmio_bus_read(bus, virtio_mmio_addr(slot) + reg, 4);
@@ -231,6 +240,48 @@ static void pmem_limits_can_be_changed(void **state)
     attached_free(a);
 }
 
+static void interfaces_come_after_drives(void **state)
+{
+    struct mmio_bus *bus = mmio_bus_new(NULL);
+    struct attached *a;
+
+    (void)state;
+    add_net("n", "06:00:00:00:00:01");
+    add_net("m", "06:00:00:00:00:02");
+    add_drive("a", true);
+    a = attached_new(&cfg, &ram, NULL);
+    assert_non_null(a);
+    assert_int_equal(attached_publish(a, bus, NULL, NULL, NULL), 0);
+    assert_int_equal(read_reg(bus, 0, 8), VIRTIO_ID_BLOCK);
+    assert_int_equal(read_reg(bus, 1, 8), VIRTIO_ID_NET);
+    assert_int_equal(read_reg(bus, 2, 8), VIRTIO_ID_NET);
+    assert_int_equal(read_reg(bus, 1, 0x104) & 0xffff, 0x0100);
+    assert_int_equal(read_reg(bus, 2, 0x104) & 0xffff, 0x0200);
+    assert_non_null(attached_find(a, VIRTIO_ID_NET, "m"));
+    mmio_bus_free(bus);
+    attached_free(a);
+}
+
+static void an_interface_can_be_changed(void **state)
+{
+    const struct rate_limit limit = {.bandwidth = {.size = 5, .refill_time = 1},
+                                     .given = RATE_LIMIT_GIVEN_BANDWIDTH};
+    const struct rate_limit none = {.given = 0};
+    struct attached *a;
+    struct err e;
+
+    (void)state;
+    add_net("n", "06:00:00:00:00:01");
+    a = attached_new(&cfg, &ram, NULL);
+    assert_int_equal(attached_patch_net(a, "x", &none, &none, &e), -ENODEV);
+    assert_int_equal(attached_patch_net(a, "n", &limit, &none, &e), 0);
+    assert_int_equal(devices_patch_net(&cfg, "n", &none, &limit, &e), 0);
+    assert_int_equal(cfg.nets[0].rx_limit.bandwidth.size, 0);
+    assert_int_equal(cfg.nets[0].tx_limit.bandwidth.size, 5);
+    assert_int_equal(devices_patch_net(&cfg, "x", &none, &limit, &e), -ENODEV);
+    attached_free(a);
+}
+
 static void a_file_that_has_gone_is_an_error(void **state)
 {
     struct err e;
@@ -275,6 +326,8 @@ int main(void)
         TEST(the_balloon_comes_first_and_rests_with_the_others),
         TEST(a_balloon_is_no_larger_than_the_memory),
         TEST(pmem_limits_can_be_changed),
+        TEST(interfaces_come_after_drives),
+        TEST(an_interface_can_be_changed),
         TEST(a_file_that_has_gone_is_an_error),
         TEST(every_failed_allocation_is_survived),
     };
