@@ -97,22 +97,27 @@ static bool rescue_at(uintptr_t addr)
 }
 
 /* Not ours: as if there were no handler here. Returning to the instruction with
-   the default action set ends the process. */
+   the default action set ends the process; who was sent the signal by somebody
+   has no such instruction. */
 static void pass_on(int signal, siginfo_t *info, void *context)
 {
     if (before.sa_flags & SA_SIGINFO)
         before.sa_sigaction(signal, info, context);
     else if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN)
         before.sa_handler(signal);
-    else
+    else {
         sigaction(signal, &before, NULL);
+        if (info->si_code <= 0)
+            raise(signal);
+    }
 }
 
 static void on_bus_error(int signal, siginfo_t *info, void *context)
 {
     int saved = errno;
 
-    if (!rescue_at((uintptr_t)info->si_addr))
+    /* what the kernel raises has a positive code, and an address */
+    if (info->si_code <= 0 || !rescue_at((uintptr_t)info->si_addr))
         pass_on(signal, info, context);
     errno = saved;
 }

@@ -2,15 +2,17 @@
 """Files as persistent memory: what the guest flushed is in them."""
 
 import hashlib
+import json
 import os
 import re
 import shutil
 import stat
+import subprocess
 
 import pytest
 
 from apivm import COMMANDS
-from linux import GUEST, ROOT, find, machine, pack, tool
+from linux import GUEST, KERNELS, ROOT, find, machine, pack, tool
 
 # Debian's kernel for clouds cannot do without the page cache.
 FILL = """
@@ -168,6 +170,39 @@ def test_the_root_may_be_there(squib_path, kernel_without_modules, pmem, tmp_pat
     assert "squib-guest: exit 0" in text
     if mode == "ro":
         assert disk.read_bytes() == before
+
+
+def test_a_configuration_file_may_name_them(squib_path, fast_kernel, pmem, tmp_path):
+    rd = pack(tmp_path / "rd", "cat /proc/cmdline; head -c 3 /dev/pmem1",
+              fast_kernel == KERNELS["debian"])
+    two = tmp_path / "two"
+    two.write_bytes(b"two")
+    config = {
+        "boot-source": {
+            "kernel_image_path": str(fast_kernel),
+            "initrd_path": str(rd),
+            "boot_args": "console=ttyAMA0 reboot=k panic=1 squib.test "
+            "squib.cmd=/script",
+        },
+        "drives": [],
+        "pmem": [
+            {"id": "one", "path_on_host": str(pmem()), "root_device": True,
+             "read_only": True},
+            {"id": "two", "path_on_host": str(two)},
+        ],
+        "memory-hotplug": {"total_size_mib": 256},
+    }
+    path = tmp_path / "vm.json"
+    path.write_text(json.dumps(config))
+    done = subprocess.run(
+        [str(squib_path), "--no-api", "--config-file", str(path)],
+        stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False,
+    )
+    text = done.stdout.decode(errors="replace").replace("\r", "")
+    assert done.returncode == 0, text
+    assert " root=/dev/pmem0 ro " in text
+    assert re.search("^two", text, re.M), text
+    assert "squib-guest: exit 0" in text
 
 
 def test_a_file_that_shrinks_costs_its_data_and_nothing_else(boot, pmem, tmp_path):

@@ -243,6 +243,32 @@ static void a_bus_error_elsewhere_is_not_ours(void **state)
     close_map(&w);
 }
 
+static void send_one(struct world *w)
+{
+    (void)w;
+    kill(getpid(), SIGBUS);
+}
+
+static void a_signal_that_was_sent_goes_to_who_had_it_before(void **state)
+{
+    struct world w;
+    int status;
+
+    (void)state;
+    signal(SIGBUS, leave);
+    open_map(&w, 4096, false);
+    status = status_of(send_one, &w);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 42);
+    close_map(&w);
+    signal(SIGBUS, SIG_DFL);
+    open_map(&w, 4096, false);
+    status = status_of(send_one, &w);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGBUS);
+    close_map(&w);
+}
+
 static void without_memory_there_is_no_map(void **state)
 {
     FILE *file = tmpfile();
@@ -269,6 +295,7 @@ int main(void)
         cmocka_unit_test(several_threads_lose_a_page_once),
         cmocka_unit_test(nobody_writes_to_what_is_read_only),
         cmocka_unit_test(a_bus_error_elsewhere_is_not_ours),
+        cmocka_unit_test(a_signal_that_was_sent_goes_to_who_had_it_before),
         cmocka_unit_test(without_memory_there_is_no_map),
     };
 
