@@ -100,6 +100,11 @@ static struct nic *to_nic(struct virtio_dev *dev)
     return container_of(dev, struct nic, base);
 }
 
+static const char *label(const struct nic *n)
+{
+    return n->backend->label ? n->backend->label : n->backend->ops->name;
+}
+
 static bool is_blocked(const struct gate *g)
 {
     return g->limiter.blocked_until > host_mono_ns();
@@ -312,8 +317,8 @@ static enum rx_next receive_one(struct nic *n, uint64_t *bytes)
     if (len < 0) {
         if (len != -EAGAIN) {
             metric_inc(&n->stats.tap_read_fails);
-            log_guest(&n->base.guest_log, "net: cannot read from the %s: %s",
-                      n->backend->ops->name, strerror((int)-len));
+            log_guest(&n->base.guest_log, "net: cannot read from %s: %s",
+                      label(n), strerror((int)-len));
         }
         return RX_WAIT;
     }
@@ -397,8 +402,8 @@ static int send_to_backend(struct nic *n)
     metric_agg_add(&n->stats.tap_write_agg, (host_mono_ns() - start) / 1000);
     if (rc < 0) {
         metric_inc(&n->stats.tap_write_fails);
-        log_guest(&n->base.guest_log, "net: cannot write to the %s: %s",
-                  n->backend->ops->name, strerror(-rc));
+        log_guest(&n->base.guest_log, "net: cannot write to %s: %s%s", label(n),
+                  strerror(-rc), rc == -EIO ? ": is it up?" : "");
         return rc;
     }
     metric_inc(&n->stats.tx_count);

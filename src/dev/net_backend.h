@@ -67,6 +67,7 @@ struct net_backend_ops {
 
 struct net_backend {
     const struct net_backend_ops *ops;
+    const char *label;     /* borrowed: "tap0", for the log; NULL: ops->name */
     struct worker *worker; /* borrowed; set by the device before start */
 
     /* There is a frame to receive, or room to send again. The device's. */

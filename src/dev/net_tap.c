@@ -240,6 +240,7 @@ struct net_backend *net_tap_new(const char *name, bool may_make, struct err *e)
         return NULL;
     }
     t->base.ops = &tap_ops;
+    t->base.label = t->name;
     t->fd = -1;
     t->watch = (struct worker_watch){.fd = -1, .fn = on_event, .ctx = t};
     if (open_tap(t, name, may_make, e) < 0) {
