@@ -45,9 +45,9 @@ ROWS = [
     ("write_async", "the same; engine Async",
      "write,/dev/vdb", "write,/dev/vdb", MIB1, 2),
     ("vsock_send", "a stream to the host; QEMU: a virtio-serial port",
-     "send,vsock:1024", "send,/dev/vport2p1", KIB64, None),
+     "send,vsock:1024", "send,serial:1", KIB64, None),
     ("vsock_recv", "a stream from the host; likewise",
-     "recv,vsock:1025", "recv,/dev/vport2p2", KIB64, None),
+     "recv,vsock:1025", "recv,serial:2", KIB64, None),
     ("tap_send", "TCP to the host over a TAP", *["send,tcp:172.31.9.1:5001"] * 2,
      KIB64, 2),
     ("tap_recv", "TCP from the host over a TAP",
@@ -215,7 +215,7 @@ def cpu_ns(pid):
     return total, vcpus
 
 
-def watch(command, errors):
+def watch(name, command, errors):
     """Runs a guest to its end: what each job did, by its text."""
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
                                stdout=subprocess.PIPE, stderr=errors)
@@ -223,7 +223,7 @@ def watch(command, errors):
     try:
         while True:
             if not select.select([process.stdout], [], [], SILENCE)[0]:
-                raise Trouble(f"{command[0]}: the guest has gone silent")
+                raise Trouble(f"{name}: the guest has gone silent")
             data = os.read(process.stdout.fileno(), 65536)
             if not data:
                 return done
@@ -239,7 +239,7 @@ def watch(command, errors):
                         "cpu_ns": whole - before[0],
                         "vcpu_ns": vcpus - before[1]}
                 elif words[:1] == ["dev-failed"]:
-                    raise Trouble(f"{command[0]}: {' '.join(words[1:])}")
+                    raise Trouble(f"{name}: {' '.join(words[1:])}")
     finally:
         process.kill()
         process.wait()
@@ -272,7 +272,7 @@ def measure_one(mode, net, kernel, squib, qemu_cpu, ms, rows):
                         [j for j in jobs.values() if j], ms)
         more = net.squib_words() if mode == "squib" else net.qemu_words()
         with open(os.path.join(WORK, f"dev-{mode}.log"), "wb") as errors:
-            done = watch([*net.words(), *words, *more], errors)
+            done = watch(mode, [*net.words(), *words, *more], errors)
         for peer in peers:
             peer.close()
     return {name: done[job] for name, job in jobs.items() if job in done}

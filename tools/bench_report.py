@@ -297,7 +297,8 @@ are no vCPUs. Files are in the host's cache, so no disk is measured; QEMU's
 `virtio-blk-device` has `cache=writeback` and `aio=threads` for Sync, `io_uring`
 for Async. QEMU has a vsock only in kernels that have vhost-vsock: beside that
 stands its virtio-serial port, which is also a stream to a Unix socket. Requests
-are 4 KiB, 1 MiB and, of streams, 64 KiB.
+are 4 KiB, 1 MiB and, of streams, 64 KiB. Most of a request of 1 MiB is the
+host's kernel copying it, which costs the same whoever asks.
 
 {lines}
 

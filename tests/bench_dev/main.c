@@ -13,12 +13,13 @@
  *   randread,PATH,DEPTH    4 KiB reads all over a disk, so many at a time
  *   read,PATH  write,PATH  1 MiB after 1 MiB, four at a time
  *   send,WHERE  recv,WHERE a stream, 64 KiB at a time; WHERE is vsock:PORT,
- *                          tcp:ADDRESS:PORT or a device
+ *                          tcp:ADDRESS:PORT or serial:N
  */
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -217,13 +218,37 @@ static int open_tcp(const char *where)
     return fd;
 }
 
+/* A port of the one virtio-serial device, whatever number that has got among
+   the devices. */
+static int open_port(const char *number)
+{
+    char pattern[64];
+    glob_t found;
+    int fd;
+
+    snprintf(pattern, sizeof(pattern), "/dev/vport*p%s", number);
+    for (unsigned n = 0; n < 500; n++) {
+        if (glob(pattern, 0, NULL, &found) == 0) {
+            fd = open(found.gl_pathv[0], O_RDWR);
+            globfree(&found);
+            return fd;
+        }
+        usleep(10000);
+    }
+    errno = ENOENT;
+    return -1;
+}
+
 static int open_stream(const char *where)
 {
     if (!strncmp(where, "vsock:", 6))
         return open_vsock((unsigned)atoi(where + 6));
     if (!strncmp(where, "tcp:", 4))
         return open_tcp(where + 4);
-    return open_late(where, O_RDWR);
+    if (!strncmp(where, "serial:", 7))
+        return open_port(where + 7);
+    errno = EINVAL;
+    return -1;
 }
 
 static void use_stream(struct job *job)
