@@ -18,6 +18,7 @@
 #include "dev/block_file.h"
 #include "host/host.h"
 
+#define F_SEG_MAX (1ull << 2)
 #define F_RO      (1ull << 5)
 #define F_FLUSH   (1ull << 9)
 #define F_DISCARD (1ull << 13)
@@ -27,6 +28,7 @@ enum { S_OK = 0, S_IOERR = 1, S_UNSUPP = 2 };
 
 enum {
     ASYNC_DEPTH = 128,
+    SEG_MAX = 126,                 /* two such requests fill a queue */
     DISCARD_MAX_SECTORS = 1 << 22, /* 2 GiB */
     DISCARD_MAX_SEGS = 16
 };
@@ -46,16 +48,19 @@ struct discard_seg {
 };
 static_assert(sizeof(struct discard_seg) == 16, "virtio 1.2, 5.2.6");
 
-/* 5.2.4; without DISCARD only the capacity is there. */
+/* 5.2.4; up to where there is something is there. */
 struct config {
     uint64_t capacity;
-    uint8_t other[28];
+    uint32_t size_max;
+    uint32_t seg_max;
+    uint8_t other[20];
     uint32_t max_discard_sectors;
     uint32_t max_discard_seg;
     uint32_t discard_sector_alignment;
     uint8_t rest[12];
 };
-static_assert(offsetof(struct config, max_discard_sectors) == 36 &&
+static_assert(offsetof(struct config, seg_max) == 12 &&
+                  offsetof(struct config, max_discard_sectors) == 36 &&
                   sizeof(struct config) == 64,
               "virtio 1.2, 5.2.4");
 
@@ -480,18 +485,25 @@ static void block_reset(struct virtio_dev *dev)
     b->starved = false;
 }
 
+static uint64_t config_bytes(const struct virtio_dev *dev)
+{
+    return dev->offered & F_DISCARD   ? sizeof(struct config)
+           : dev->offered & F_SEG_MAX ? offsetof(struct config, other)
+                                      : sizeof(uint64_t);
+}
+
 static void block_config_read(struct virtio_dev *dev, uint64_t offset,
                               void *buf, unsigned len)
 {
     struct block *b = to_block(dev);
     const struct config config = {
         .capacity = b->file.sectors,
+        .seg_max = dev->offered & F_SEG_MAX ? SEG_MAX : 0,
         .max_discard_sectors = DISCARD_MAX_SECTORS,
         .max_discard_seg = DISCARD_MAX_SEGS,
         .discard_sector_alignment = 4096 / BLOCK_SECTOR,
     };
-    uint64_t size =
-        dev->offered & F_DISCARD ? sizeof(config) : sizeof(config.capacity);
+    uint64_t size = config_bytes(dev);
 
     if (offset < size)
         memcpy(buf, (const uint8_t *)&config + offset, MIN(len, size - offset));
@@ -539,7 +551,7 @@ static const struct virtio_ops block_ops = {
 static uint64_t features(const struct block_config *cfg)
 {
     return VIRTIO_F_EVENT_IDX | (cfg->read_only ? F_RO : 0) |
-           (cfg->writeback ? F_FLUSH : 0) |
+           (cfg->writeback ? F_FLUSH : 0) | (cfg->segments ? F_SEG_MAX : 0) |
            (cfg->discard && !cfg->read_only ? F_DISCARD : 0);
 }
 

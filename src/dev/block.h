@@ -20,6 +20,7 @@ struct block_config {
     bool read_only;
     bool writeback; /* offer FLUSH; else the host's cache is all there is */
     bool async;     /* several requests at a time (dev/aio.h) */
+    bool segments;  /* offer SEG_MAX: requests of many buffers */
     bool discard;   /* offer DISCARD: the guest may punch holes */
     struct limiter_config limiter;
 };

@@ -107,10 +107,12 @@ static int set_disk_option(void *ctx, const char *word, size_t len,
     return 0;
 }
 
-/* The disks have what a person expects: flushes are obeyed. */
+/* The disks have what a person expects: flushes are obeyed, and pages that lie
+   apart are one request. */
 int run_add_disk(struct vm_devices *d, const char *text, struct err *e)
 {
-    struct drive_config drive = {.cache_type = CACHE_WRITEBACK};
+    struct drive_config drive = {.cache_type = CACHE_WRITEBACK,
+                                 .segments = true};
     int rc = make_id(&drive.id, "disk", d->num_drives, e);
 
     if (rc == 0)

@@ -82,6 +82,7 @@ static int add_drive(struct attached *a, const struct drive_config *d,
         .writeback = d->cache_type == CACHE_WRITEBACK,
         .async = d->io_engine == IO_ENGINE_ASYNC,
         .discard = d->discard,
+        .segments = d->segments,
         .limiter = limiter_config_of(&d->limit),
     };
 

@@ -48,7 +48,8 @@ struct drive_config {
     uint32_t io_engine; /* enum io_engine */
     char *socket;       /* vhost-user */
     uint64_t given;
-    bool discard; /* squib's own: the guest may punch holes in the file */
+    bool discard;  /* squib's own: the guest may punch holes in the file */
+    bool segments; /* likewise: requests of many buffers */
 };
 
 struct net_config {

@@ -358,6 +358,7 @@ static void config_space_ends(void **state)
     (void)state;
     assert_int_equal(mmio_bus_read(d.bus, DEVICE_AT + 0x100, 8), SECTORS);
     assert_int_equal(mmio_bus_read(d.bus, DEVICE_AT + 0x104, 4), 0);
+    assert_int_equal(rd(&d, 0x100 + 12), cfg.segments ? 126 : 0);
     assert_int_equal(rd(&d, 0x100 + 36), cfg.discard ? 1u << 22 : 0);
     assert_int_equal(mmio_bus_read(d.bus, DEVICE_AT + 0xff8, 8), 0);
 }
@@ -366,7 +367,7 @@ static void the_features_are_those_asked_for(void **state)
 {
     uint64_t want = 1ull << 29 | 1ull << 32 | (cfg.read_only ? 1u << 5 : 0) |
                     (cfg.writeback ? 1u << 9 : 0) |
-                    (cfg.discard ? 1u << 13 : 0);
+                    (cfg.segments ? 1u << 2 : 0) | (cfg.discard ? 1u << 13 : 0);
 
     (void)state;
     assert_true(dev->offered == want);
@@ -452,7 +453,7 @@ static void no_memory_is_an_error(void **state)
     other->ops->free(other);
 }
 
-static struct block_config sync_cfg = {.writeback = true};
+static struct block_config sync_cfg = {.writeback = true, .segments = true};
 static struct block_config async_cfg = {.async = true, .discard = true};
 static struct block_config ro_cfg = {.read_only = true};
 
