@@ -76,6 +76,7 @@ struct net_user {
     uint64_t heap_before;
     unsigned until_check;
     bool started, wanted;
+    bool serving;   /* without a worker, what is posted runs at once */
     bool held_back; /* sockets were not read: the ring had enough */
 
     struct user_poll *polls[MAX_SOCKETS]; /* owned, NULL: not needed yet */
@@ -427,14 +428,16 @@ static void serve(void *ctx)
 {
     struct net_user *u = ctx;
 
-    if (!u->started || !u->slirp)
+    if (!u->started || !u->slirp || u->serving)
         return;
+    u->serving = true;
     u->lib.poll(u->slirp, 0, get_revents, u);
     check_memory(u);
     if (u->slirp)
         watch_again(u);
     if (u->ring.count && u->wanted)
         u->base.ready(u->base.ctx);
+    u->serving = false;
 }
 
 /* ---- frames from the guest ---- */
