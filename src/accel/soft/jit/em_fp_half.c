@@ -5,8 +5,8 @@
  * numbers of 11 bits to be rounded twice to what once would give. Of a fused
  * product and sum that is so unless the first result lies halfway between two
  * halves, or among the smallest: then it is tier 0's. Conversions of halves
- * (F16C) are there wherever FMA3 is. What rounds to integral numbers, converts
- * from and to integers and adds in pairs is tier 0's.
+ * (F16C) are there wherever FMA3 is. Estimates and their steps, fixed point,
+ * ties away from zero, pairs and what goes across lanes are tier 0's.
  */
 
 #include "accel/soft/jit/em_fp.h"
@@ -64,20 +64,26 @@ void fp_bail_tiny_half(struct tr *t, unsigned xmm)
     fp_bail_mask(t, X7);
 }
 
-/* Packed single precision to halves, or masks of words to masks of halves. */
+/* Packed single precision to halves, or words to halfwords. */
 static void narrow_number(struct tr *t, unsigned x)
 {
     fp_bail_tiny_half(t, x);
     x64_vex_rri(&t->c, V_CVTPS2PH, false, x, 0, x, 4);
 }
 
-static void narrow_mask(struct tr *t, unsigned x)
+static void narrow_words(struct tr *t, unsigned pack, unsigned x)
 {
     v_zero(t, X7);
-    v_op(t, P_PACKSSDW, x, x, X7);
+    v_op(t, pack, x, x, X7);
 }
 
-enum { HALF_UNARY = 1, HALF_ELEMENT = 2, HALF_FUSED = 4, HALF_MASK = 8 };
+enum {
+    HALF_UNARY = 1,
+    HALF_ELEMENT = 2,
+    HALF_FUSED = 4,
+    HALF_MASK = 8, /* what comes out: words that fit halfwords, signed */
+    HALF_UINT = 16 /* or unsigned */
+};
 
 static void one_part(struct tr *t, const struct insn *i, half_op *op,
                      unsigned lanes, unsigned flags, unsigned part)
@@ -91,7 +97,9 @@ static void one_part(struct tr *t, const struct insn *i, half_op *op,
         widen(t, lanes, part, X0, i->rd);
     op(t, lanes == 1 ? FP_SS : FP_PS);
     if (flags & HALF_MASK)
-        narrow_mask(t, X0);
+        narrow_words(t, P_PACKSSDW, X0);
+    else if (flags & HALF_UINT)
+        narrow_words(t, P_PACKUSDW, X0);
     else
         narrow_number(t, X0);
 }
@@ -243,6 +251,137 @@ static void h_lt_zero(struct tr *t, unsigned pp)
 {
     v_zero(t, X2);
     compare(t, pp, CMP_LT_S);
+}
+
+/* To integral and to integers, as in em_fp_conv.c. */
+enum { ROUND_N, ROUND_M, ROUND_P, ROUND_Z, ROUND_MXCSR, ROUND_QUIET = 8 };
+
+static void round_to(struct tr *t, unsigned mode, unsigned dst, unsigned src)
+{
+    x64_vex_rri(&t->c, V_ROUNDPS, false, dst, 0, src, mode);
+}
+
+/* X0 = X1 as words; bails for what does not fit a halfword. */
+static void to_words(struct tr *t, unsigned mode, bool is_unsigned)
+{
+    unsigned src = X1;
+
+    if (is_unsigned)
+        fp_bail_mask(t, X1); /* before it can count as inexact */
+    if (mode != ROUND_Z)
+        round_to(t, mode | ROUND_QUIET, src = X0, X1);
+    v_op(t, V_CVTTPS2DQ, X0, 0, src);
+    v_op(t, is_unsigned ? P_PACKUSDW : P_PACKSSDW, X7, X0, X0);
+    v_op(t, (is_unsigned ? p_movzx : p_movsx)[1], X7, 0, X7);
+    v_op(t, P_CMPEQD, X7, X7, X0);
+    v_not(t, X7, X7, X6);
+    fp_bail_mask(t, X7);
+    if (mode != ROUND_Z)
+        round_to(t, ROUND_Z, X7, X1); /* the inexact flag */
+}
+
+#define RINT(letter, mode)                                \
+    static void h_rint##letter(struct tr *t, unsigned pp) \
+    {                                                     \
+        round_to(t, mode, X0, X1);                        \
+        bail_nan(t, pp, X0, X0);                          \
+    }
+RINT(N, ROUND_N | ROUND_QUIET)
+RINT(M, ROUND_M | ROUND_QUIET)
+RINT(P, ROUND_P | ROUND_QUIET)
+RINT(Z, ROUND_Z | ROUND_QUIET)
+RINT(X, ROUND_MXCSR)
+RINT(I, ROUND_MXCSR | ROUND_QUIET)
+
+#define TO_INT(letter)                                    \
+    static void h_to_s##letter(struct tr *t, unsigned pp) \
+    {                                                     \
+        to_words(t, ROUND_##letter, false);               \
+    }                                                     \
+    static void h_to_u##letter(struct tr *t, unsigned pp) \
+    {                                                     \
+        to_words(t, ROUND_##letter, true);                \
+    }
+TO_INT(N)
+TO_INT(M)
+TO_INT(P)
+TO_INT(Z)
+
+/* To a general register: every half that is a number fits, unless it is
+   negative and must not be. */
+static bool to_gpr(struct tr *t, const struct insn *i, unsigned mode,
+                   bool is_unsigned)
+{
+    bool x = is_unsigned || BIT(i->word, 31);
+    unsigned src = X1;
+
+    if (!half_plain(t))
+        return false;
+    widen(t, 1, 0, X1, i->rn);
+    if (is_unsigned) {
+        x64_vex_rr(&t->c, V_MOVD_FROM, false, X1, 0, RAX);
+        x64_test(&t->c, false, RAX, RAX);
+        t_bail(t, CC_S);
+    }
+    if (mode != ROUND_Z)
+        round_to(t, mode | ROUND_QUIET, src = X0, X1);
+    x64_vex_rr(&t->c, V_ARITH(FP_SS, V_CVTTF2SI), x, RAX, 0, src);
+    x64_alu_ri(&t->c, x, ALU_CMP, RAX, 1);
+    t_bail(t, CC_O);
+    if (mode != ROUND_Z)
+        round_to(t, ROUND_Z, X0, X1);
+    t_put(t, i->rd, RAX);
+    return true;
+}
+
+/* From integers: those that single precision rounds are too large for halves.
+ */
+static bool from_gpr(struct tr *t, const struct insn *i, bool is_unsigned)
+{
+    bool x = BIT(i->word, 31);
+
+    if (!half_plain(t))
+        return false;
+    t_get_to(t, x, RAX, i->rn);
+    if (is_unsigned && x) {
+        x64_test(&t->c, true, RAX, RAX);
+        t_bail(t, CC_S);
+    }
+    v_zero(t, X1);
+    x64_vex_rr(&t->c, V_ARITH(FP_SS, V_CVTSI2F), x || is_unsigned, X0, X1, RAX);
+    narrow_number(t, X0);
+    t_vstore_low(t, 64, i->rd, X0);
+    return true;
+}
+
+static void from_halfwords(struct tr *t, const struct insn *i, unsigned lanes,
+                           unsigned part, bool is_unsigned)
+{
+    if (lanes == 1) {
+        v_lowest(t, 1, X0, i->rn);
+        v_op(t, (is_unsigned ? p_movzx : p_movsx)[1], X0, 0, X0);
+    } else {
+        v_widen(t, !is_unsigned, 1, part, X0, i->rn);
+    }
+    v_op(t, V_CVTDQ2PS, X0, 0, X0);
+    narrow_number(t, X0);
+}
+
+static bool from_int(struct tr *t, const struct insn *i, unsigned lanes,
+                     bool is_unsigned)
+{
+    if (!half_plain(t))
+        return false;
+    from_halfwords(t, i, lanes, 0, is_unsigned);
+    if (lanes < 8) {
+        t_vstore_low(t, 64, i->rd, X0);
+        return true;
+    }
+    v_mov(t, X5, X0);
+    from_halfwords(t, i, lanes, 1, is_unsigned);
+    v_op(t, P_UNPCKLQDQ, X0, X5, X0);
+    t_vstore(t, i->rd, X0);
+    return true;
 }
 
 /* Scalars with an addend of their own. */
@@ -439,6 +578,28 @@ LANES(FCMGE_zero, h_ge_zero, HALF_MASK | HALF_UNARY)
 LANES(FCMGT_zero, h_gt_zero, HALF_MASK | HALF_UNARY)
 LANES(FCMLE_zero, h_le_zero, HALF_MASK | HALF_UNARY)
 LANES(FCMLT_zero, h_lt_zero, HALF_MASK | HALF_UNARY)
+LANES(FRINTN, h_rintN, HALF_UNARY)
+LANES(FRINTM, h_rintM, HALF_UNARY)
+LANES(FRINTP, h_rintP, HALF_UNARY)
+LANES(FRINTZ, h_rintZ, HALF_UNARY)
+LANES(FRINTX, h_rintX, HALF_UNARY)
+LANES(FRINTI, h_rintI, HALF_UNARY)
+#define TO_INTS(letter)                                            \
+    LANES(FCVT##letter##S, h_to_s##letter, HALF_MASK | HALF_UNARY) \
+    LANES(FCVT##letter##U, h_to_u##letter, HALF_UINT | HALF_UNARY) \
+    E(FCVT##letter##S_gpr, to_gpr(t, i, ROUND_##letter, false))    \
+    E(FCVT##letter##U_gpr, to_gpr(t, i, ROUND_##letter, true))
+TO_INTS(N)
+TO_INTS(M)
+TO_INTS(P)
+TO_INTS(Z)
+#define FROM_INTS(name, is_unsigned)             \
+    E(name##_1h, from_int(t, i, 1, is_unsigned)) \
+    E(name##_4h, from_int(t, i, 4, is_unsigned)) \
+    E(name##_8h, from_int(t, i, 8, is_unsigned)) \
+    E(name##_gpr, from_gpr(t, i, is_unsigned))
+FROM_INTS(SCVTF, false)
+FROM_INTS(UCVTF, true)
 E(FABS_h, by_mask(t, i, false, 1))
 E(FABS_4h, by_mask(t, i, false, 4))
 E(FABS_8h, by_mask(t, i, false, 8))
@@ -450,6 +611,9 @@ E(FNEG_8h, by_mask(t, i, true, 8))
 #define VEC(row) {OP_##row##_4h, e_##row##_4h}, {OP_##row##_8h, e_##row##_8h}
 #define ALL(row) VEC(row), {OP_##row##_1h, e_##row##_1h}
 #define SCALAR(row, emit) {OP_##row##_h, emit}
+#define RINTS(row) VEC(row), {OP_##row##_h, e_##row##_1h}
+#define INTS(row) \
+    ALL(row), {OP_##row##_h_w, e_##row##_gpr}, {OP_##row##_h_x, e_##row##_gpr}
 const struct jit_emitter jit_fp_half_emitters[] = {
     VEC(FADD), VEC(FSUB), VEC(FMUL), VEC(FDIV), VEC(FSQRT), ALL(FABD),
     VEC(FMAX), VEC(FMIN), VEC(FMLA), VEC(FMLS), VEC(FABS), VEC(FNEG),
@@ -469,6 +633,10 @@ const struct jit_emitter jit_fp_half_emitters[] = {
     SCALAR(FMOV, e_FMOV_h), SCALAR(FMOV_imm, e_FMOV_imm_h),
     SCALAR(FCMP, e_FCMP), SCALAR(FCMP_zero, e_FCMP_zero),
     SCALAR(FCMPE, e_FCMPE), SCALAR(FCMPE_zero, e_FCMPE_zero),
+    RINTS(FRINTN), RINTS(FRINTM), RINTS(FRINTP), RINTS(FRINTZ), RINTS(FRINTX),
+    RINTS(FRINTI), INTS(FCVTNS), INTS(FCVTNU), INTS(FCVTMS), INTS(FCVTMU),
+    INTS(FCVTPS), INTS(FCVTPU), INTS(FCVTZS), INTS(FCVTZU), INTS(SCVTF),
+    INTS(UCVTF),
     {OP_FMOV_h_gpr_w, e_FMOV_h_gpr}, {OP_FMOV_h_gpr_x, e_FMOV_h_gpr},
     {OP_FMOV_gpr_h_w, e_FMOV_gpr_h}, {OP_FMOV_gpr_h_x, e_FMOV_gpr_h},
     {OP_FCVT_s_h, e_FCVT_s_h}, {OP_FCVT_d_h, e_FCVT_d_h},
