@@ -92,6 +92,7 @@ def archive(squib, extra=()):
     programs = {
         "squib": squib,
         "api_client": ARM64 / "tests/kvm/api_client",
+        "vsock_peer": ARM64 / "tests/kvm/vsock_peer",
         "kvm_test": ARM64 / "tests/kvm/kvm_test",
     }
     found = {LOADER: LIBRARIES[1] / LOADER}
@@ -183,7 +184,8 @@ class Nested:
 
 def guest_initrd(path):
     """For squib's guests: what a test wants is the command's argument."""
-    return linux.pack(path, 'eval "$1"\n', True)
+    programs = [linux.compile_program("vsock", path.parent)]
+    return linux.pack(path, 'eval "$1"\n', True, programs)
 
 
 TICKS = "while :; do echo tick; usleep 100000; done\n"

@@ -83,6 +83,15 @@ def test_the_entropy_device_gives_entropy(linux):
     assert re.search(r"^[0-9a-f]{64} ", text, re.M)
 
 
+def test_vsock_carries_bytes_both_ways(host, linux):
+    host.check(
+        "rm -f /tmp/v; (vsock_peer /tmp/v 52 300000 >/tmp/peer 2>&1; "
+        "killall squib) & echo"
+    )
+    linux("vsock echo 52", "--vsock /tmp/v", check=False)
+    assert "300000 bytes came back" in host.check("cat /tmp/peer")
+
+
 def test_a_reboot_ends_the_process_as_a_power_off_does(host):
     code, text = host.run(
         "squib run --level info --kernel /g/Image --initrd /g/initrd "
