@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Debian of one's own: systemd to a login, and programs run in it.
+"""A Debian of one's own: systemd to a login, programs run in it, and the host
+reaches it over a network without root.
 
 tools/debian-rootfs makes the image; without it the test is skipped.
 """
 
 import re
+import shutil
+import time
 
 import pytest
 
 from linux import machine, GUEST, find, tool
+from nethost import Files, Server, digest, free_port, pattern, read_all
 
 IMAGE = GUEST / "debian.ext4"
 BOOT_S = 240
@@ -21,8 +25,42 @@ def disk(tmp_path):
     return copy
 
 
+def ssh(port, command):
+    """Runs it in the guest, over the network: what it says."""
+    if not shutil.which("ssh"):
+        pytest.skip("there is no ssh on this host: openssh-client")
+    return tool("ssh", "-p", port, "-o", "StrictHostKeyChecking=no",
+                "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR",
+                "-o", "ConnectTimeout=60", "root@127.0.0.1", command)
+
+
+def use_network(port):
+    """By ssh, files both ways; and what curl thinks of the metadata."""
+    assert "10.0.2.15/24" in ssh(port, "ip -4 addr show scope global")
+    data, taken = pattern(30_000_000), []
+    with Files({"/big": data}) as host:
+        said = ssh(port, f"curl -s http://10.0.2.2:{host.port}/big | sha256sum")
+    assert digest(data) in said
+    with Server(lambda s: taken.append(read_all(s))) as host:
+        said = ssh(port, "head -c 20000000 /dev/urandom >/tmp/up; sha256sum /tmp/up; "
+                   f"cat /tmp/up >/dev/tcp/10.0.2.2/{host.port}")
+        for _ in range(300): # the last of it may be on its way
+            if taken:
+                break
+            time.sleep(0.1)
+    assert len(taken[0]) == 20_000_000
+    assert digest(taken[0]) in said
+    said = ssh(port, "U=http://169.254.169.254; T=$(curl -sX PUT $U/latest/api/token "
+               "-H 'X-metadata-token-ttl-seconds: 60'); "
+               "curl -s $U/names/first -H \"X-metadata-token: $T\"; "
+               "curl -s -o /dev/null -w ' %{http_code}' $U/names/second")
+    assert said == "squib 404"
+
+
 def test_debian_boots_to_a_login_and_works(squib_path, kernel_without_modules, disk,
                                            tmp_path):
+    port, metadata = free_port(), tmp_path / "data.json"
+    metadata.write_text('{"names": {"first": "squib"}}')
     vm = machine.Machine(
         squib_path,
         tmp_path,
@@ -31,7 +69,8 @@ def test_debian_boots_to_a_login_and_works(squib_path, kernel_without_modules, d
         cpus=2,
         mem=1024,
         stdin="pipe",
-        args=["--disk", f"{disk}:async", "--rng"],
+        args=["--disk", f"{disk}:async", "--rng", "--net", f"user:tcp={port}:22",
+              "--share-metadata", metadata],
     )
     try:
         vm.expect(r"squib login: ", BOOT_S)
@@ -48,6 +87,7 @@ def test_debian_boots_to_a_login_and_works(squib_path, kernel_without_modules, d
             vm.type(command + "\n")
             vm.expect(answer, BOOT_S)
             vm.expect(r"root@squib:~# ", BOOT_S)
+        use_network(port)
         vm.type("poweroff\n")
         vm.process.wait(BOOT_S)
         code, err = vm.wait()
