@@ -159,27 +159,6 @@ static void make_fallback(struct x64 *c, bool is_miss)
     epilogue(c);
 }
 
-static void make_probe(struct x64 *c, const uint8_t *leave)
-{
-    x64_alu_mi(c, false, ALU_CMP, RBP, CPU(attention), 0);
-    x64_jcc_to(c, CC_NE, leave);
-    x64_mov(c, false, RCX, RAX);
-    x64_shift_imm(c, false, SH_SHL, RCX, 3);
-    x64_alu_ri(c, false, ALU_AND, RCX, ((1 << JUMP_BITS) - 1) << 5);
-    x64_alu_rm(c, true, ALU_ADD, RCX, RBP, CPU(jumps));
-    x64_alu_rm(c, true, ALU_CMP, RAX, RCX, offsetof(struct jit_jump, pc));
-    x64_jcc_to(c, CC_NE, leave);
-    x64_load(c, false, RDX, R15, offsetof(struct tlb, tag));
-    x64_alu_rm(c, false, ALU_CMP, RDX, RCX, offsetof(struct jit_jump, tag));
-    x64_jcc_to(c, CC_NE, leave);
-    x64_load(c, false, RDX, RBP, CPU(mode));
-    x64_alu_rm(c, false, ALU_CMP, RDX, RCX, offsetof(struct jit_jump, mode));
-    x64_jcc_to(c, CC_NE, leave);
-    x64_alu_ri(c, true, ALU_AND, RAX, -4096);
-    x64_store(c, true, RAX, RBP, CPU(page_base));
-    x64_jmp_mem(c, RCX, offsetof(struct jit_jump, host));
-}
-
 /* dst = tlb_old_slot(va); keeps va, clobbers nothing else. */
 static void old_slot(struct x64 *c, unsigned dst, unsigned va)
 {
@@ -261,7 +240,5 @@ void glue_make(struct x64 *c, struct glue *glue)
     make_old(c, false);
     glue->old[1] = align_here(c);
     make_old(c, true);
-    glue->probe = align_here(c);
-    make_probe(c, glue->leave);
     align_here(c);
 }

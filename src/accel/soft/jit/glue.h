@@ -13,7 +13,7 @@ typedef uint32_t glue_enter_fn(struct cpu *cpu, const uint8_t *host);
 
 struct jblock;
 
-/* An entry of the jump cache that glue.probe reads. */
+/* An entry of the jump cache that t_exit_rax reads. */
 enum { JUMP_BITS = 12 };
 struct jit_jump {
     uint64_t pc;
@@ -22,4 +22,4 @@ struct jit_jump {
     const uint8_t *host;
     struct jblock *blk;
 };
-static_assert(sizeof(struct jit_jump) == 32, "probe shifts by 5");
+static_assert(sizeof(struct jit_jump) == 32, "t_exit_rax shifts by 5");

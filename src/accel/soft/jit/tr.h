@@ -153,7 +153,6 @@ struct glue {
     const uint8_t *enter;
     const uint8_t *fallback; /* call; rax: the record */
     const uint8_t *miss;     /* the same, counted as a slow memory access */
-    const uint8_t *probe;    /* jmp; rax: the PC to go to */
     const uint8_t *leave;    /* jmp; rax: the PC to go on at, in C */
     const uint8_t *link;     /* jmp; eax: number of the exit */
 
