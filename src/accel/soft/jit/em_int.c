@@ -162,12 +162,31 @@ static bool em_ands_imm(struct tr *t, const struct insn *i)
 
 /* With a second register, shifted or extended into rcx when it is not plain. */
 
+/* dst = g rotated right by n, which is not 0. Keeps flags with BMI. */
+static void rotated(struct tr *t, bool w, unsigned dst, unsigned g, unsigned n)
+{
+    if (!(t->features & JIT_BMI) || g == REG_ZERO) {
+        t_get_to(t, w, dst, g);
+        x64_shift_imm(&t->c, w, SH_ROR, dst, n);
+        return;
+    }
+    if (t_pinned(g) >= 0)
+        x64_vex_rr(&t->c, V_RORX, w, dst, 0, (unsigned)t_pinned(g));
+    else
+        x64_vex_rm(&t->c, V_RORX, w, dst, 0, RBP, CPU_X(g));
+    x64_u8(&t->c, n);
+}
+
 /* rcx = rm, shifted by the instruction's type and amount. */
 static void shifted_to_rcx(struct tr *t, const struct insn *i)
 {
     static const uint8_t ops[] = {SH_SHL, SH_SHR, SH_SAR, SH_ROR};
     unsigned n = FIELD(i, 15, 10);
 
+    if (n && FIELD(i, 23, 22) == 3) {
+        rotated(t, is_x(i), RCX, i->rm, n);
+        return;
+    }
     t_get_to(t, is_x(i), RCX, i->rm);
     if (n)
         x64_shift_imm(&t->c, is_x(i), ops[FIELD(i, 23, 22)], RCX, n);
@@ -201,18 +220,45 @@ static bool add_scaled(struct tr *t, const struct insn *i, unsigned index,
     return true;
 }
 
-/* rd = rn op rcx */
-static bool alu_rcx(struct tr *t, const struct insn *i, enum x64_alu op,
-                    unsigned set)
+/* Begins rd = rn op something in rcx: rn is taken before that, where it does
+   not replace it. */
+static unsigned first_operand(struct tr *t, const struct insn *i)
 {
-    bool w = is_x(i);
     unsigned dst = t_dst(i->rd, RAX);
 
-    t_get_to(t, w, dst, i->rn);
+    if (dst == RAX)
+        t_get_to(t, is_x(i), dst, i->rn);
+    return dst;
+}
+
+/* rd = rn op rcx, begun by first_operand */
+static bool alu_rcx(struct tr *t, const struct insn *i, unsigned dst,
+                    enum x64_alu op, unsigned set)
+{
+    bool w = is_x(i);
+
+    if (dst != RAX)
+        t_get_to(t, w, dst, i->rn);
     x64_alu_rr(&t->c, w, op, dst, RCX);
     t_put(t, i->rd, dst);
     if (set)
         t_flags_set(t, set == 2);
+    return true;
+}
+
+/* rd = rn & ~rcx, with BMI */
+static bool and_not_rcx(struct tr *t, const struct insn *i, unsigned set)
+{
+    bool w = is_x(i);
+    unsigned dst = t_dst(i->rd, RAX);
+
+    if (i->rn == REG_ZERO || t_pinned(i->rn) >= 0)
+        x64_vex_rr(&t->c, V_GANDN, w, dst, RCX, t_get(t, i->rn, RAX));
+    else
+        x64_vex_rm(&t->c, V_GANDN, w, dst, RCX, RBP, CPU_X(i->rn));
+    t_put(t, i->rd, dst);
+    if (set)
+        t_flags_set(t, false);
     return true;
 }
 
@@ -264,6 +310,8 @@ static bool mov_reg(struct tr *t, const struct insn *i)
 static bool alu_shift(struct tr *t, const struct insn *i, enum x64_alu op,
                       bool invert, unsigned set)
 {
+    unsigned dst;
+
     if (op == ALU_OR && !invert && i->rn == REG_ZERO && !FIELD(i, 15, 10))
         return mov_reg(t, i);
     if (!invert && !FIELD(i, 15, 10))
@@ -271,10 +319,15 @@ static bool alu_shift(struct tr *t, const struct insn *i, enum x64_alu op,
     if (op == ALU_ADD && !set && i->rn != REG_ZERO && i->rm != REG_ZERO &&
         FIELD(i, 23, 22) == 0 && FIELD(i, 15, 10) <= 3)
         return add_scaled(t, i, t_get(t, i->rm, RCX), FIELD(i, 15, 10));
+    if (invert && op == ALU_AND && t->features & JIT_BMI) {
+        shifted_to_rcx(t, i);
+        return and_not_rcx(t, i, set);
+    }
+    dst = first_operand(t, i);
     shifted_to_rcx(t, i);
     if (invert)
         x64_f7(&t->c, is_x(i), 2, RCX);
-    return alu_rcx(t, i, op, set);
+    return alu_rcx(t, i, dst, op, set);
 }
 
 #define SHIFT_EMITTER(name, op, invert, set)                  \
@@ -298,8 +351,10 @@ SHIFT_EMITTER(bics_shift, ALU_AND, true, 1)
 #define EXT_EMITTER(name, op, set)                            \
     static bool em_##name(struct tr *t, const struct insn *i) \
     {                                                         \
+        unsigned dst = first_operand(t, i);                   \
+                                                              \
         extended_to_rcx(t, i, true);                          \
-        return alu_rcx(t, i, op, set);                        \
+        return alu_rcx(t, i, dst, op, set);                   \
     }
 EXT_EMITTER(sub_ext, ALU_SUB, 0)
 EXT_EMITTER(adds_ext, ALU_ADD, 1)
@@ -307,10 +362,15 @@ EXT_EMITTER(subs_ext, ALU_SUB, 2)
 
 static bool em_add_ext(struct tr *t, const struct insn *i)
 {
-    unsigned shift = FIELD(i, 12, 10);
+    unsigned shift = FIELD(i, 12, 10), dst;
 
-    extended_to_rcx(t, i, shift > 3);
-    return shift > 3 ? alu_rcx(t, i, ALU_ADD, 0) : add_scaled(t, i, RCX, shift);
+    if (shift <= 3) {
+        extended_to_rcx(t, i, false);
+        return add_scaled(t, i, RCX, shift);
+    }
+    dst = first_operand(t, i);
+    extended_to_rcx(t, i, true);
+    return alu_rcx(t, i, dst, ALU_ADD, 0);
 }
 
 /* CF = C, or its inverse for SBB. */
@@ -568,9 +628,10 @@ static bool em_extr(struct tr *t, const struct insn *i)
     if (i->rn == i->rm) { /* ROR: SHRD would be microcode */
         unsigned dst = t_dst(i->rd, RAX);
 
-        t_get_to(t, w, dst, i->rn);
         if (n)
-            x64_shift_imm(&t->c, w, SH_ROR, dst, n);
+            rotated(t, w, dst, i->rn, n);
+        else
+            t_get_to(t, w, dst, i->rn);
         t_put(t, i->rd, dst);
         return true;
     }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Emitters of loads and stores of general registers. The address is in rax or
- * in the base's own register, rdx is what to add to it;
- * whatever is not a hit on an aligned stack in ordinary RAM is tier 0's.
+ * in the base's own register, rdx is what to add to it; whatever is not a hit
+ * on an aligned stack in ordinary RAM is tier 0's.
  */
 
 #include "accel/soft/jit/tr_group.h"
+#include "accel/soft/jit/x64_vec.h"
 
 /* What kind of access a row is. */
 enum mode { OFF, POST, PRE, REG, UXTW, SXTW };
@@ -107,6 +108,14 @@ static bool store(struct tr *t, const struct insn *i, unsigned log2,
     return true;
 }
 
+/* A pair of registers that one vector move loads. Not from the stack, nor for
+   stores: the host waits when a load needs two recent stores. */
+static bool lies_beside(const struct tr *t, const struct insn *i)
+{
+    return t->features & JIT_AVX2 && i->rn != REG_SP && i->ra == i->rd + 1 &&
+           i->ra < REG_SP && t_pinned(i->rd) < 0 && t_pinned(i->ra) < 0;
+}
+
 /* Pairs: one check for both. What is loaded may be the base: it goes last. */
 static bool load_pair(struct tr *t, const struct insn *i, enum load_kind kind,
                       enum mode mode)
@@ -115,11 +124,16 @@ static bool load_pair(struct tr *t, const struct insn *i, enum load_kind kind,
     struct t_place p = place(t, i, mode, 2u << op->log2, false);
     bool base_first = t_pinned(i->rd) == (int)p.va;
 
-    if (!base_first)
-        load_from(t, i->rd, op, &p, 0);
-    load_from(t, i->ra, op, &p, 1 << op->log2);
-    if (base_first)
-        load_from(t, i->rd, op, &p, 0);
+    if (kind == LX && lies_beside(t, i)) {
+        x64_vex_sib(&t->c, V_MOVUPS, false, 0, 0, p.va, RDX, p.disp);
+        x64_vex_rm(&t->c, V_MOVUPS_ST, false, 0, 0, RBP, CPU_X(i->rd));
+    } else {
+        if (!base_first)
+            load_from(t, i->rd, op, &p, 0);
+        load_from(t, i->ra, op, &p, 1 << op->log2);
+        if (base_first)
+            load_from(t, i->rd, op, &p, 0);
+    }
     if (i->rd != i->rn && i->ra != i->rn)
         write_back(t, i, mode, &p);
     return true;

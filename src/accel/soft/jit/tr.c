@@ -27,7 +27,9 @@ int t_pinned(unsigned g)
 
 void t_get_to(struct tr *t, bool w, unsigned dst, unsigned g)
 {
-    if (g == REG_ZERO)
+    if (t->c.p == t->put_end && g == t->put_g)
+        x64_mov(&t->c, w, dst, t->put_reg); /* it is still there */
+    else if (g == REG_ZERO)
         x64_mov_imm(&t->c, dst, 0);
     else if (pinned[g] >= 0)
         x64_mov(&t->c, w, dst, (unsigned)pinned[g]);
@@ -52,10 +54,14 @@ void t_put(struct tr *t, unsigned g, unsigned reg)
 {
     if (g == REG_SINK)
         return;
-    if (pinned[g] >= 0)
+    if (pinned[g] >= 0) {
         x64_mov(&t->c, true, (unsigned)pinned[g], reg);
-    else
-        x64_store(&t->c, true, reg, RBP, CPU_X(g));
+        return;
+    }
+    x64_store(&t->c, true, reg, RBP, CPU_X(g));
+    t->put_end = t->c.p;
+    t->put_reg = (uint8_t)reg;
+    t->put_g = (uint8_t)g;
 }
 
 void t_alu(struct tr *t, bool w, enum x64_alu op, unsigned dst, unsigned g)

@@ -167,9 +167,12 @@ struct tr {
     unsigned features;
     uint32_t mode;
     const struct block *src;
-    unsigned idx;        /* the instruction being translated */
-    uint32_t start;      /* offset of the block in its page */
-    uint8_t *entry;      /* where the block's code begins */
+    unsigned idx;     /* the instruction being translated */
+    uint32_t start;   /* offset of the block in its page */
+    uint8_t *entry;   /* where the block's code begins */
+    uint8_t *put_end; /* behind the store of put_reg to cpu->x[put_g], where
+                         nobody else comes from; or NULL */
+    uint8_t put_reg, put_g;
     uint8_t *insn_start; /* likewise the present instruction's */
     bool flags_live, flags_kept;
     bool flags_pending; /* only the host's flags have them: a B.cond is next */

@@ -235,6 +235,7 @@ void t_copy_insn(struct tr *t, const struct tr_run *run)
             continue;
         x64_here(&t->c, p[n].place);
         t->flags_live = false;
+        t->put_end = NULL;
     }
 }
 

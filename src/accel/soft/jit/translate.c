@@ -213,6 +213,8 @@ static void emit_insn(struct tr *t, struct wants *w)
     t_run_begin(t);
     t->flags_kept = t->sp_kept = false;
     t->insn_start = t->c.p;
+    if (t_effect(i->op) != T_NO_V)
+        t->put_end = NULL; /* it may start again */
     if (!translate_will_try(t, t->idx) || !emit(t, i))
         emit_fallback(t, w);
     if (!t->flags_kept)
@@ -222,6 +224,8 @@ static void emit_insn(struct tr *t, struct wants *w)
     t_run_end(t);
     for (unsigned n = first_bail; n < t->num_bails; n++)
         t->bails[n].back = t->c.p;
+    if (t_effect(i->op) != T_NO_V)
+        t->put_end = NULL; /* others may come here */
 }
 
 /* The runs once more, for what their tests do not cover. */
@@ -334,6 +338,7 @@ static void count_insns(struct tr *t, unsigned count)
 static void emit_first_pass(struct tr *t, struct wants *w)
 {
     t->loop.found = t->loop.second_pass = false;
+    t->put_end = NULL;
     t->runs.num = t->runs.num_places = 0;
     t->runs.open = NULL;
     t->runs.off = false;

@@ -419,6 +419,8 @@ static inline void x64_vex(struct x64 *c, unsigned vop, bool w, unsigned l,
 
 /* Of general registers: x64_vex_rr with the control in vvvv. */
 #define V_BEXTR VEX_OP(0, 2, 0xf7)
+#define V_GANDN VEX_OP(0, 2, 0xf2) /* reg = ~vvvv & rm */
+#define V_RORX  VEX_OP(3, 3, 0xf0) /* reg = rm rotated by an imm8 */
 
 /* op reg, vvvv, rm (vvvv 0 where the instruction has two operands) */
 static inline void x64_vex_rr(struct x64 *c, unsigned vop, bool w, unsigned reg,
