@@ -18,7 +18,7 @@ static inline uint64_t translate_room(unsigned count)
 /* Has instruction `idx` an emitter, and is it to be tried? */
 bool translate_will_try(const struct tr *t, unsigned idx);
 
-/* Does a block set NZCV before it reads it, whatever its accesses do? */
+/* Does a block set NZCV before it or anybody else reads it? */
 bool translate_sets_flags(const struct block *src);
 
 /* Executors by op, with what is UNDEFINED and what traps behind the rows. */
