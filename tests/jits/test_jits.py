@@ -65,4 +65,4 @@ def compile_and_run(guest, tmp_path, levels, tier, cpus, functions=100):
 
 @tiers(("jit", 1), ("jit,code-kib=8192", 2))
 def test_gcc_compiles_what_runs_right(guest, tmp_path, tier, cpus):
-    compile_and_run(guest, tmp_path, ["-O0", "-O2", "-O3"], tier, cpus)
+    compile_and_run(guest, tmp_path, ["-O0", "-O2", "-O3"], tier, cpus, 40)
