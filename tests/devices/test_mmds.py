@@ -93,6 +93,7 @@ def v1(tmp_path_factory, fast_kernel):
     guest.vm.kill()
 
 
+@pytest.mark.contract(28)
 def test_a_token_opens_it(v2):
     token = v2.token()
     assert 0 < len(token) <= 70
@@ -111,6 +112,7 @@ def test_the_ttl_comes_back_with_a_token(v2):
     assert headers["Content-Type"] == "text/plain"
 
 
+@pytest.mark.contract(28)
 def test_json_is_given_to_who_accepts_it(v2):
     token = v2.token()
     status, headers, body = v2.ask("GET", "/latest/meta-data", Accept="application/json",
@@ -152,6 +154,7 @@ TTL = "X-metadata-token-ttl-seconds"
         ("GET /", {"Content-Length": 4}, 400, "Invalid request."),
     ],
 )
+@pytest.mark.contract(28)
 def test_what_is_wrong_is_said(v2, request_line, headers, status, body):
     method, _, path = request_line.partition(" ")
     got = v2.ask(method, path, **{name.replace("-", "_"): value
@@ -223,6 +226,7 @@ def test_fifty_at_a_time_get_it_in_the_end(v2):
     assert said.count("ami-12345678") == 50
 
 
+@pytest.mark.contract(28)
 def test_what_the_host_changes_is_seen(v2):
     token = v2.token()
     v2.vm.ok("PATCH", "/mmds", {"latest": {"meta-data": {"ami-id": "other"}}})
@@ -249,6 +253,7 @@ def test_it_is_counted(v2):
     assert count["connections_created"] - count["connections_destroyed"] <= 30
 
 
+@pytest.mark.contract(24, 28)
 def test_v1_needs_no_token(v1):
     address = v1.ip
     v1.vm.run(f"ip route add {address} dev eth0")

@@ -138,6 +138,7 @@ def test_a_guest_talks_to_its_host(run, ns, kernel):
 FEATURES = [0, 1, 3, 5, 7, 8, 10, 11, 12, 14, 15, 29, 32]
 
 
+@pytest.mark.contract(41)
 def test_the_guest_sees_what_a_tap_can_do(run, ns, fast_kernel):
     ns.tap("tap0", f"{HOST}/24")
     text = run(
@@ -329,6 +330,7 @@ def test_frames_are_counted(api, ns, fast_kernel, tmp_path):
     assert api.metrics(out, "net_eth0")["tx_spoofed_mac_count"] >= 2
 
 
+@pytest.mark.contract(29)
 def test_a_pause_stops_frames(api, ns, fast_kernel, tmp_path):
     ns.tap("tap0", f"{HOST}/24")
     api.ok("PUT", "/network-interfaces/eth0", nic())
@@ -372,6 +374,7 @@ def makes(name):
     return f"sudo ip tuntap add dev {name} mode tap user $USER && sudo ip link set {name} up"
 
 
+@pytest.mark.contract(41)
 def test_what_is_wrong_with_a_tap_is_said(squib_path, ns, tmp_path):
     squib = ns.wrap(squib_path, tmp_path)
     fault = refused(squib, "--net", "tap=nope")
