@@ -158,9 +158,10 @@ def test_many_connections_at_once(vm, ports):
         assert f"{digest(files[f'/{n}'])}  {n}\n" in said
     whole = digest(ask(ports["web"], b"GET /down HTTP/1.0\r\n\r\n")
                    .partition(b"\r\n\r\n")[2])
-    with concurrent.futures.ThreadPoolExecutor(30) as pool:
+    # As many as the guest's server lets wait.
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
         for got in pool.map(
-            lambda _: ask(ports["web"], b"GET /down HTTP/1.0\r\n\r\n"), range(30)):
+            lambda _: ask(ports["web"], b"GET /down HTTP/1.0\r\n\r\n"), range(50)):
             assert digest(got.partition(b"\r\n\r\n")[2]) == whole
 
 
@@ -320,7 +321,7 @@ def test_nobody_in_particular_can_use_it(fast_kernel):
                 status = pathlib.Path(f"/proc/{vm.process.pid}/status").read_text()
                 assert "Uid:\t65534" in status and "CapEff:\t0000000000000000" in status
                 vm.type(f"wget -q -O - http://{GATEWAY}:{host.port}/x\n")
-                vm.expect("from the host")
+                vm.expect("from the host(.|\n)*squib-end 0")
                 vm.type("echo from the guest >/tmp/x; httpd -p 80 -h /tmp\n")
                 vm.expect("squib-end 0")
                 assert b"from the guest" in ask(port, b"GET /x HTTP/1.0\r\n\r\n")
