@@ -38,7 +38,8 @@ enum {
     PLAIN_MTU = 1500,
     MAX_SOCKETS = 1024,
     MAX_TIMERS = 4,
-    ACCEPTED = 256,
+    ACCEPTED = 1024, /* in rows of ACCEPTED_ROW, the oldest goes */
+    ACCEPTED_ROW = 8,
 
     RING_BYTES = 2 << 20,
     RING_ENOUGH = 256 << 10, /* then nothing more is read from sockets */
@@ -91,6 +92,7 @@ struct net_user {
         uint32_t tag;
         uint32_t seq;
     } accepted[ACCEPTED]; /* SYN+ACKs of the guest, by a hash */
+    unsigned next_accepted;
 
     struct net_ring ring; /* frames to the guest */
     struct net_offload offload;
@@ -494,9 +496,9 @@ static void send_ack(struct net_user *u, uint8_t *frame, struct inet *in)
    the connection hangs; so it is answered here. */
 static bool repeats_syn_ack(struct net_user *u, uint8_t *frame, struct inet *in)
 {
-    uint64_t hash;
+    uint64_t hash, row;
     uint32_t seq;
-    unsigned n;
+    uint64_t n;
 
     if (!inet_is_tcp(in) || in->data != in->end ||
         (frame[in->l4 + 13] & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) !=
@@ -504,12 +506,14 @@ static bool repeats_syn_ack(struct net_user *u, uint8_t *frame, struct inet *in)
         return false;
     hash = inet_flow_hash(frame, in, true);
     seq = inet_get32(frame + in->l4 + 4);
-    n = hash % ACCEPTED;
-    if (u->accepted[n].tag == (uint32_t)(hash >> 32) &&
-        u->accepted[n].seq == seq) {
-        send_ack(u, frame, in);
-        return true;
-    }
+    row = hash % (ACCEPTED / ACCEPTED_ROW) * ACCEPTED_ROW;
+    for (n = row; n < row + ACCEPTED_ROW; n++)
+        if (u->accepted[n].tag == (uint32_t)(hash >> 32) &&
+            u->accepted[n].seq == seq) {
+            send_ack(u, frame, in);
+            return true;
+        }
+    n = row + u->next_accepted++ % ACCEPTED_ROW;
     u->accepted[n].tag = (uint32_t)(hash >> 32);
     u->accepted[n].seq = seq;
     return false;
