@@ -36,7 +36,7 @@ def tiers(*options):
                                    ids=[f"{t}-{n}cpu" for t, n in options])
 
 
-@tiers(("jit", 1), ("jit,code-kib=256", 2), ("jit,eager,chaos=7", 2))
+@tiers(("jit", 1), ("jit,code-kib=512", 2), ("jit,eager,chaos=7", 1))
 def test_luajit(guest, source, expected, tier, cpus):
     found = guest("luajit", LUA, {"bench.lua": source("bench.lua")}, tier, cpus)
     answer = expected("lua.expected")
