@@ -33,6 +33,7 @@ test:
 	@tools/setup test
 	@tools/fetch-guest
 	@tools/guest-programs luajit gcc
+	@tools/debian-rootfs || echo "squib: so what needs that disk is skipped"
 	@tools/run-tests.py
 
 contract: all
@@ -85,6 +86,7 @@ guest-kernel:
 	@tools/guest-kernel/build
 
 debian-rootfs:
+	@tools/setup rootfs
 	@tools/debian-rootfs
 
 clean:

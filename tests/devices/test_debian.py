@@ -2,7 +2,7 @@
 """A Debian of one's own: systemd to a login, programs run in it, and the host
 reaches it over a network without root.
 
-tools/debian-rootfs makes the image; without it the test is skipped.
+make test makes the image if it may; without it the test is skipped.
 """
 
 import re
@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from linux import machine, GUEST, find, tool
+from linux import GUEST, KERNELS, find, machine, mkinitrd, module_files, tool
 from nethost import Files, Server, digest, free_port, pattern, read_all
 
 IMAGE = GUEST / "debian.ext4"
@@ -23,6 +23,29 @@ def disk(tmp_path):
     copy = tmp_path / "debian.ext4"
     tool("cp", "--sparse=always", find(IMAGE, "Debian's root file system"), copy)
     return copy
+
+
+def initrd(path):
+    """What a kernel whose drivers are modules needs to find its root."""
+    lines = ["#!/bin/busybox sh", "/bin/busybox mount -t devtmpfs dev /dev"]
+    ar = mkinitrd.Archive()
+    for folder in ("bin", "dev", "modules", "root"):
+        ar.folder(folder)
+    ar.program("bin/busybox", str(find(GUEST / "busybox", "busybox")))
+    for file in module_files():
+        ar.program(f"modules/{file.name}", str(file))
+        lines.append(f"/bin/busybox insmod /modules/{file.name}")
+    lines += ["/bin/busybox mount -t ext4 /dev/vda /root",
+              "exec /bin/busybox switch_root /root /sbin/init"]
+    ar.add("init", 0o100755, "\n".join([*lines, ""]).encode())
+    path.write_bytes(ar.finish())
+    return path
+
+
+@pytest.fixture(params=["debian", "microvm"])
+def kernel_and_initrd(request, tmp_path):
+    kernel = find(KERNELS[request.param], f"the {request.param} kernel")
+    return kernel, initrd(tmp_path / "rd") if request.param == "debian" else None
 
 
 def ssh(port, command):
@@ -57,15 +80,17 @@ def use_network(port):
     assert said == "squib 404"
 
 
-def test_debian_boots_to_a_login_and_works(squib_path, kernel_without_modules, disk,
+def test_debian_boots_to_a_login_and_works(squib_path, kernel_and_initrd, disk,
                                            tmp_path):
+    kernel, rd = kernel_and_initrd
     port, metadata = free_port(), tmp_path / "data.json"
     metadata.write_text('{"names": {"first": "squib"}}')
     vm = machine.Machine(
         squib_path,
         tmp_path,
-        kernel_without_modules,
+        kernel,
         ["systemd.show_status=1"],
+        initrd=rd,
         cpus=2,
         mem=1024,
         stdin="pipe",
