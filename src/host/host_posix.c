@@ -115,14 +115,38 @@ void host_random(void *buf, size_t bytes)
 #endif
 }
 
+static void *map(uint64_t bytes, int prot)
+{
+    errno = ENOMEM;
+    return bytes <= SIZE_MAX
+               ? mmap(NULL, (size_t)bytes, prot,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+               : MAP_FAILED;
+}
+
+/* A hypervisor can use the host's huge pages for a guest only where guest and
+   host address lie alike in them: large areas begin with one. */
+#define HUGE_PAGE (2 * MIB)
+
+static void *map_aligned(uint64_t bytes, int prot)
+{
+    uint64_t more = sat_add64(bytes, HUGE_PAGE), head;
+    char *p = map(more, prot);
+
+    if (p == MAP_FAILED)
+        return p;
+    head = align_up((uintptr_t)p, HUGE_PAGE) - (uintptr_t)p;
+    if (head)
+        munmap(p, (size_t)head);
+    munmap(p + head + bytes, (size_t)(HUGE_PAGE - head));
+    return p + head;
+}
+
 static void *reserve(uint64_t bytes, int prot, struct err *e)
 {
-    void *p = MAP_FAILED;
+    bool is_large = bytes >= 8 * HUGE_PAGE && bytes % host_page_bytes() == 0;
+    void *p = is_large ? map_aligned(bytes, prot) : map(bytes, prot);
 
-    errno = ENOMEM;
-    if (bytes <= SIZE_MAX)
-        p = mmap(NULL, (size_t)bytes, prot,
-                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED) {
         int code = -errno;
 
