@@ -13,7 +13,7 @@ export BUILD CPUS MEM KERNEL INITRD APPEND
 ISA_CASES ?= 2000000
 ISA_SEED  ?= $(shell date +%s)
 
-.PHONY: isa-fuzz test-guest-jits contract all run arm64 test test-kvm bench soak fmt fmt-check clean guest-kernel debian-rootfs help
+.PHONY: isa-fuzz test-guest-jits contract all run arm64 test test-kvm bench bench-kvm soak fmt fmt-check clean guest-kernel debian-rootfs help
 
 all:
 	@tools/setup build
@@ -65,6 +65,15 @@ bench: all
 	@tools/fetch-guest
 	@tools/bench.py $(BENCH)
 
+bench-kvm:
+	@tools/setup test
+	@tools/fetch-guest
+	@tools/sysroot-arm64
+	@tools/build build-aarch64 -Dtests=enabled \
+	    --cross-file .cache/sysroot-arm64.ini \
+	    --cross-file tools/cross-aarch64.ini
+	@/usr/bin/python3 -B tests/kvm/measure.py
+
 soak: all
 	@tools/setup test
 	@SQUIB=$(BUILD)/squib /usr/bin/python3 -m pytest -q -s \
@@ -107,6 +116,7 @@ help:
 	@echo "                    LuaJIT, node, Java and gcc in guests; half an hour"
 	@echo "make bench          measure, beside QEMU where it is installed"
 	@echo "                    BENCH=--quick; BENCH=--help lists the others"
+	@echo "make bench-kvm      boots under KVM, beside qemu's, in an emulated host"
 	@echo "make soak           10,000 requests on 10 connections, some of them rude"
 	@echo "                    then 100 boots, never twice the same way"
 	@echo "                    BOOTS=100 SEED=N"
