@@ -33,6 +33,14 @@ done
 """
 
 
+def settle(vm, condition, seconds=30):
+    """The guest's driver takes its time."""
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.1)
+    assert condition(), vm.text()[-2000:]
+
+
 @functools.cache
 def swagger():
     """Firecracker's description of the API; None: there is no way to read it."""

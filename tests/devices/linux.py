@@ -4,6 +4,7 @@
 import os
 import pathlib
 import shutil
+import stat
 import subprocess
 import sys
 
@@ -111,3 +112,18 @@ def tool(*words, ok=(0,)):
     text = done.stdout.decode("utf-8", "replace")
     assert done.returncode in ok, f"{words}: exit code {done.returncode}\n{text}"
     return text
+
+
+def root_tree(tree):
+    """A folder to make a root file system of: busybox, whose script says what
+    is mounted and what the kernel was told."""
+    for name in ("bin", "dev", "proc", "sys", "tmp", "run", "mnt", "sbin", "root",
+                 "etc"):
+        (tree / name).mkdir(parents=True)
+    shutil.copy(find(GUEST / "busybox", "busybox"), tree / "bin/busybox")
+    shutil.copy(ROOT / "tests/guest_init/init", tree / "init")
+    (tree / "bin/sh").symlink_to("busybox")
+    (tree / "script").write_text("#!/bin/sh\nmount\ncat /proc/cmdline\n")
+    for name in ("bin/busybox", "init", "script"):
+        (tree / name).chmod(stat.S_IRWXU)
+    return tree

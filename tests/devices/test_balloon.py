@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from apivm import COMMANDS
+from apivm import COMMANDS, settle
 from linux import KERNELS, pack
 
 # Touches so many MiB, and frees them again.
@@ -31,14 +31,6 @@ def boot(api, fast_kernel, tmp_path):
         return api
 
     return go
-
-
-def settle(vm, condition, seconds=30):
-    """The guest's driver takes its time."""
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.1)
-    assert condition(), vm.text()[-2000:]
 
 
 def total_kib(vm):

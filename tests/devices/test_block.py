@@ -4,12 +4,10 @@
 import hashlib
 import os
 import re
-import shutil
-import stat
 
 import pytest
 
-from linux import machine, GUEST, ROOT, find, tool
+from linux import machine, root_tree, tool
 
 FILL = """
 mount /dev/vda /mnt
@@ -330,17 +328,7 @@ def test_a_sparse_disk_may_be_huge(run, fast_kernel, tmp_path, options):
 def test_a_root_file_system_needs_no_initrd(
     squib_path, kernel_without_modules, ext4, tmp_path
 ):
-    tree = tmp_path / "tree"
-    for name in ("bin", "dev", "proc", "sys", "tmp", "run", "mnt", "sbin", "root",
-                 "etc"):
-        (tree / name).mkdir(parents=True)
-    shutil.copy(find(GUEST / "busybox", "busybox"), tree / "bin/busybox")
-    shutil.copy(ROOT / "tests/guest_init/init", tree / "init")
-    (tree / "bin/sh").symlink_to("busybox")
-    (tree / "script").write_text("#!/bin/sh\nmount\ncat /proc/cmdline\n")
-    for name in ("bin/busybox", "init", "script"):
-        (tree / name).chmod(stat.S_IRWXU)
-    disk = ext4(folder=tree)
+    disk = ext4(folder=root_tree(tmp_path / "tree"))
     vm = machine.Machine(
         squib_path,
         tmp_path,

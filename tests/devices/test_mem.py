@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Memory that the guest is given while it runs, and that it gives back."""
 
+import functools
 import hashlib
 import os
 import re
@@ -8,8 +9,11 @@ import time
 
 import pytest
 
+import apivm
 from apivm import COMMANDS
 from linux import KERNELS, pack
+
+settle = functools.partial(apivm.settle, seconds=60)
 
 # Linux uses what is plugged, and keeps out of it what cannot be moved away.
 ONLINE = "memhp_default_state=online_movable"
@@ -38,14 +42,6 @@ def boot(api, fast_kernel, tmp_path):
         return api
 
     return go
-
-
-def settle(vm, condition, seconds=60):
-    """The guest's driver takes its time."""
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.1)
-    assert condition(), vm.text()[-2000:]
 
 
 def total_mib(vm):

@@ -5,14 +5,12 @@ import hashlib
 import json
 import os
 import re
-import shutil
-import stat
 import subprocess
 
 import pytest
 
 from apivm import COMMANDS
-from linux import GUEST, KERNELS, ROOT, find, machine, pack, tool
+from linux import KERNELS, machine, pack, root_tree, tool
 
 # Debian's kernel for clouds cannot do without the page cache.
 FILL = """
@@ -145,17 +143,7 @@ def test_two_files_of_odd_sizes_lie_side_by_side(boot, tmp_path):
 @pytest.mark.contract(43)
 @pytest.mark.parametrize("mode", ["rw", "ro"])
 def test_the_root_may_be_there(squib_path, kernel_without_modules, pmem, tmp_path, mode):
-    tree = tmp_path / "tree"
-    for name in ("bin", "dev", "proc", "sys", "tmp", "run", "mnt", "sbin", "root",
-                 "etc"):
-        (tree / name).mkdir(parents=True)
-    shutil.copy(find(GUEST / "busybox", "busybox"), tree / "bin/busybox")
-    shutil.copy(ROOT / "tests/guest_init/init", tree / "init")
-    (tree / "bin/sh").symlink_to("busybox")
-    (tree / "script").write_text("#!/bin/sh\nmount\ncat /proc/cmdline\n")
-    for name in ("bin/busybox", "init", "script"):
-        (tree / name).chmod(stat.S_IRWXU)
-    disk = pmem(folder=tree)
+    disk = pmem(folder=root_tree(tmp_path / "tree"))
     before = disk.read_bytes()
     vm = machine.Machine(
         squib_path,
