@@ -74,7 +74,9 @@ def pytest_collection_modifyitems(items):
                 item.user_properties.append(("contract", row))
 
 
-def pytest_terminal_summary(terminalreporter):
+def pytest_terminal_summary(terminalreporter, config):
+    if config.option.markexpr != "contract":
+        return
     counts = collections.Counter()
     for how in ("passed", "failed", "error"):
         for report in terminalreporter.getreports(how):
