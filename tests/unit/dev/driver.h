@@ -19,6 +19,7 @@
 #include "dev/mmio.h"
 #include "dev/virtio_mmio.h"
 #include "dev/virtq.h"
+#include "dev/worker.h"
 
 /* RAM with nothing before and after it. Rings first, those of the queue n at
    n * RING_BYTES, then room for data. */
@@ -39,6 +40,7 @@ struct driver {
     struct gmem ram;
     struct mmio_bus *bus;
     struct mmio_dev *mmio;
+    struct worker *worker; /* the device's */
     uint16_t size;
     unsigned queue; /* selected */
     unsigned num_queues;
@@ -172,6 +174,7 @@ static inline void driver_irq(void *ctx, unsigned intid, bool level)
 static inline void driver_attach(struct driver *d, struct virtio_dev *dev)
 {
     assert_non_null(dev);
+    d->worker = dev->worker;
     d->mmio = virtio_mmio_new(dev, NULL);
     assert_non_null(d->mmio);
     d->mmio->irq = (struct irq_line){.set = driver_irq, .ctx = d, .intid = 48};
@@ -194,7 +197,14 @@ static inline void driver_set_queue(struct driver *d, unsigned n)
     wr(d, 0x44, 1);
 }
 
-/* The way from reset to DRIVER_OK, with empty queues; 0 is selected. */
+static inline void driver_settled(void *ctx)
+{
+    (void)ctx;
+}
+
+/* The way from reset to DRIVER_OK, with empty queues; 0 is selected. The device
+   has looked at them when this returns, as it does unasked at its start: later
+   it finds what a test offers only when the test notifies it. */
 static inline void driver_start(struct driver *d, uint64_t features)
 {
     wr(d, 0x70, 0);
@@ -214,6 +224,7 @@ static inline void driver_start(struct driver *d, uint64_t features)
         put16(d, ring(d, USED_AT) + 2, 0);
     }
     wr(d, 0x70, 15);
+    worker_call(d->worker, driver_settled, NULL);
 }
 
 static inline void driver_notify(struct driver *d)
