@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Counts how much of Firecracker's contract the tests hold.
+"""Tells tools/run-tests.py what it must know of a test that failed, and counts
+how much of Firecracker's contract the tests hold.
+
+A failed test may run a second time by its name ("node"). It is firm, and may
+not, when one of its processes crashed, or when it says so itself with
+record_property("firm", WHY): what it saw must not happen even once.
 
 A test that checks what one of upstream's own tests asserts says so with
 @pytest.mark.contract(N, ...), N being rows of ROWS. `make contract` runs these
@@ -7,6 +12,16 @@ and prints a line for each row; a row without a test is shown as such.
 """
 
 import collections
+import signal
+import subprocess
+
+import pytest
+
+# How a process says that it crashed: by a signal, by the exit code a shell
+# makes of one, by squib's own for those it catches (main/fatal.h).
+SIGNALS = [signal.SIGILL, signal.SIGTRAP, signal.SIGABRT, signal.SIGBUS,
+           signal.SIGFPE, signal.SIGSEGV, signal.SIGSYS]
+CRASHES = {-n for n in SIGNALS} | {128 + n for n in SIGNALS} | {148, 149, 150, 157}
 
 # Upstream's tests that another implementation can be held to, without a jail
 # and without x86: the file and the test, and what of it squib does not have
@@ -68,10 +83,43 @@ def pytest_configure(config):
 
 def pytest_collection_modifyitems(items):
     for item in items:
+        item.user_properties.append(("node", "tests/" + item.nodeid))
         for mark in item.iter_markers("contract"):
             for row in mark.args:
                 assert row in ROWS, f"{item.nodeid}: there is no row {row}"
                 item.user_properties.append(("contract", row))
+
+
+class Child(subprocess.Popen):
+    """Every process that a test starts is one of these."""
+
+    of_this_test = []
+
+    def __init__(self, *args, **options):
+        Child.of_this_test.append(self)
+        super().__init__(*args, **options)
+
+    def has_crashed(self):
+        return getattr(self, "returncode", None) in CRASHES
+
+
+def pytest_sessionstart():
+    subprocess.Popen = Child
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol(item):
+    Child.of_this_test.clear()
+    yield
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    if call.excinfo:
+        for child in filter(Child.has_crashed, Child.of_this_test):
+            item.user_properties.append(
+                ("firm", f"exit code {child.returncode}: {child.args}"))
+    yield
 
 
 def pytest_terminal_summary(terminalreporter, config):

@@ -8,9 +8,23 @@ Builds squib four ways (plain, with sanitizers, with clang, for aarch64), checks
 layers and format, runs the unit tests of three of the builds and the Python
 tests of two. With WORDs only those groups run whose name contains one. The last
 line is "N passed, N failed, N skipped"; the exit code is 0 when none failed.
+
+Tests of threads and processes on a machine that others load may fail without a
+defect. So a unit program or a Python test that failed runs once more when all
+else is done, alone. If it then passes it is flaky: marked FLAKY, with what it
+said the first time above, listed and counted apart (", N flaky" at the end of
+the last line), a fault of the test that somebody has to mend. No second run
+excuses
+
+  - a failed build or check, a crash (a signal, a sanitizer's report, a bug
+    that squib found in itself) or a fuzz target's corpus;
+  - a Python test that says it is firm, by the property "firm": what it saw
+    must not happen once;
+  - anything when more than MOST_FLAKY tests failed: that is no chance.
 """
 
 import concurrent.futures
+import functools
 import json
 import os
 import re
@@ -33,6 +47,18 @@ SANITIZER_ENV = {
     "UBSAN_OPTIONS": "halt_on_error=1:abort_on_error=1:print_stacktrace=1",
     "SQUIB_TEST_SLOWNESS": "3",
 }
+
+# More failures than these are not chance, and run no second time.
+MOST_FLAKY = 3
+
+# Seconds that any unit program may take, however slow or loaded the machine.
+LEAST_LIMIT = 300
+
+# What says that something crashed, in a test's output.
+CRASH = re.compile(r"(ERROR|SUMMARY|WARNING): \w+Sanitizer|: runtime error: \w|"
+                   r"squib: bug at |Test failed with exception|"
+                   r"intercepting signal|uncaught target signal|"
+                   r"worker '\w+' crashed")
 
 # The Python tests that the sanitizers' build runs, too.
 ASAN_FOLDERS = ["tests/api", "tests/cli", "tests/guest"]
@@ -73,6 +99,15 @@ ARM64 = Build("aarch64", "build-aarch64",
                       % SYSROOT])
 
 
+class Doubt:
+    """What failed and may run once more: rerun() says whether all of it passed,
+    and gives its output and the seconds it took."""
+
+    def __init__(self, rerun):
+        self.rerun = rerun
+        self.names = []
+
+
 class Report:
     """Counts, prints as it goes, and remembers what to say at the end."""
 
@@ -80,6 +115,8 @@ class Report:
         self.passed = 0
         self.failed = []
         self.skipped = []
+        self.doubts = []
+        self.flaky = []
         self.lock = threading.Lock()
         self.tty = sys.stdout.isatty()
 
@@ -122,8 +159,9 @@ class Report:
         if not ok:
             self.output(output)
 
-    def many(self, name, cases, seconds, output="", where=""):
-        """Cases of one program or file: (name, "passed|failed|skipped", why)."""
+    def many(self, name, cases, seconds, output="", where="", doubts=None):
+        """Cases of one program or file: (name, "passed|failed|skipped", why).
+        Those that failed and have a doubt among `doubts` get a second chance."""
         count = {"passed": 0, "failed": 0, "skipped": 0}
         with self.lock:
             for case, how, why in cases:
@@ -131,7 +169,8 @@ class Report:
                 if how == "passed":
                     self.passed += 1
                 elif how == "failed":
-                    self.failed.append("%s%s: %s" % (where, name, case))
+                    self.fail("%s%s: %s" % (where, name, case),
+                              (doubts or {}).get(case))
                 else:
                     self.skipped.append("%s%s: %s: %s" % (
                         where, name, case, why or "no reason given"))
@@ -142,9 +181,37 @@ class Report:
         if bad:
             self.output(output)
 
+    def fail(self, name, doubt):
+        if not doubt:
+            self.failed.append(name)
+            return
+        doubt.names.append(name)
+        if doubt not in self.doubts:
+            self.doubts.append(doubt)
+
+    def second_chances(self):
+        """What failed and is in doubt runs again, one after the other."""
+        doubts, self.doubts = self.doubts, []
+        if doubts:
+            self.group("once more, alone")
+        if len(doubts) > MOST_FLAKY:
+            self.line("  not done: %d tests failed, which is no chance" %
+                      len(doubts))
+        for doubt in doubts:
+            if len(doubts) > MOST_FLAKY:
+                self.failed += doubt.names
+                continue
+            good, output, seconds = doubt.rerun()
+            (self.flaky if good else self.failed).extend(doubt.names)
+            for name in doubt.names:
+                self.row("FLAKY" if good else "FAIL", name, "", seconds)
+            if not good:
+                self.output(output)
+
     def close(self, seconds):
         self.line("")
         for title, names in (("skipped", self.skipped),
+                             ("flaky", self.flaky),
                              ("failed", self.failed)):
             if names:
                 self.line("%s:" % title)
@@ -153,7 +220,8 @@ class Report:
                 self.line("")
         self.line("took %d min %02d s" % divmod(int(seconds), 60))
         self.line("%d passed, %d failed, %d skipped" % (
-            self.passed, len(self.failed), len(self.skipped)))
+            self.passed, len(self.failed), len(self.skipped)) +
+            (", %d flaky" % len(self.flaky) if self.flaky else ""))
         return 1 if self.failed else 0
 
 
@@ -228,7 +296,10 @@ def fetch_sysroot():
     code, output, seconds = run_shown("fetch the arm64 libraries",
                                       ["tools/sysroot-arm64"])
     if code != 0:
-        report.one("fetch the arm64 libraries", False, seconds, output=output)
+        report.many("build: " + ARM64.name, [
+            ("all of it", "skipped", "its libraries could not be fetched")],
+                    seconds)
+        report.output(output)
     return code == 0
 
 
@@ -265,19 +336,12 @@ def tap_cases(build, name, code, output):
     return cases
 
 
-def unit_program(build, test):
-    """One program of meson's list, run as `meson test` would."""
-    name = os.path.relpath(test["cmd"][0],
-                           os.path.join(TOP, build.folder, "tests"))
-    name = test["name"] if name[0] == "." else name.replace("unit/", "", 1)
-    if build.runner and name in NOT_EMULATED:
-        report.many(name, [("all of it", "skipped", NOT_EMULATED[name])], 0,
-                    where=build.name + ": ")
-        return
+def unit_run(build, name, test):
+    """Run a program of meson's list as `meson test` would: its cases, its
+    output, and whether it crashed."""
     env = {**os.environ, **build.env, **test.get("env", {}),
            "CMOCKA_MESSAGE_OUTPUT": "TAP"}
-    limit = test["timeout"] * build.slowness
-    start = time.monotonic()
+    limit = max(test["timeout"] * build.slowness, LEAST_LIMIT)
     pin = None
     if build.runner:
         # User emulation on an x86 host lets a load-acquire pass an earlier
@@ -296,12 +360,38 @@ def unit_program(build, test):
     try:
         output, _ = process.communicate(timeout=limit)
         cases = tap_cases(build, name, process.returncode, output)
+        crashed = process.returncode < 0
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         output, _ = process.communicate()
         cases = [("ended within %d s" % limit, "failed", "")]
+        crashed = False
+    return cases, output, crashed or bool(CRASH.search(output))
+
+
+def unit_rerun(build, name, test):
+    start = time.monotonic()
+    cases, output, crashed = unit_run(build, name, test)
+    good = not crashed and all(how != "failed" for _, how, _ in cases)
+    return good, output, time.monotonic() - start
+
+
+def unit_program(build, test):
+    name = os.path.relpath(test["cmd"][0],
+                           os.path.join(TOP, build.folder, "tests"))
+    name = test["name"] if name[0] == "." else name.replace("unit/", "", 1)
+    if build.runner and name in NOT_EMULATED:
+        report.many(name, [("all of it", "skipped", NOT_EMULATED[name])], 0,
+                    where=build.name + ": ")
+        return
+    start = time.monotonic()
+    cases, output, crashed = unit_run(build, name, test)
+    doubts = {}
+    if not crashed and not name.startswith("fuzz/"):
+        doubt = Doubt(lambda: unit_rerun(build, name, test))
+        doubts = {case: doubt for case, _, _ in cases}
     report.many(name, cases, time.monotonic() - start, output,
-                build.name + ": ")
+                build.name + ": ", doubts)
 
 
 def unit_tests(build):
@@ -319,11 +409,12 @@ def unit_tests(build):
 
 
 def python_cases(path):
-    """From pytest's report: file -> [cases], seconds, the failures' text."""
-    files = {}
+    """From pytest's report: file -> [cases], seconds, the failures' text, and
+    of the cases that may run again case -> what pytest calls it."""
+    files, firm = {}, set()
     for case in xml.parse(path).getroot().iter("testcase"):
         name = case.get("classname", "").replace(".", "/") or case.get("name")
-        entry = files.setdefault(name, [[], 0.0, []])
+        entry = files.setdefault(name, [[], 0.0, [], {}])
         entry[1] += float(case.get("time", 0))
         how, why = "passed", ""
         for child in case:
@@ -333,14 +424,21 @@ def python_cases(path):
             elif child.tag == "skipped" and how == "passed":
                 how, why = "skipped", child.get("message", "")
         entry[0].append((case.get("name"), how, why))
+        # A test that fails twice, in its end too, is here twice.
+        told = {each.get("name"): each.get("value")
+                for each in case.iter("property")}
+        if "firm" in told or CRASH.search("".join(case.itertext())):
+            firm.add((name, case.get("name")))
+        if "node" in told:
+            entry[3][case.get("name")] = told["node"]
+    for name, case in firm:
+        files[name][3].pop(case, None)
     return files
 
 
-def python_tests(build, folders):
-    """Run them on one build's programs."""
-    report.group("Python tests, %s: %s" % (build.name, " ".join(folders)))
-    junit = tempfile.NamedTemporaryFile(suffix=".xml")
-    line = re.compile(r"(?:\[gw\d+\] \[ *\d+%\] )?(FAILED|ERROR) (tests\S+)$")
+def pytest_run(build, words, on_line=None):
+    """pytest on one build's programs: what run_shown gives, and the cases in
+    python_cases' form, None when it came to no report."""
     folder = os.path.join(TOP, build.folder)
     env = {**build.env,
            "BUILD": folder, "SQUIB": os.path.join(folder, "squib"),
@@ -348,24 +446,44 @@ def python_tests(build, folders):
            "SQUIB_GUEST": os.path.join(TOP, ".cache/guest"),
            "SQUIB_ARM64": os.path.join(TOP, ARM64.folder),
            "PYTHONDONTWRITEBYTECODE": "1"}
+    with tempfile.NamedTemporaryFile(suffix=".xml") as junit:
+        done = run_shown(
+            "pytest",
+            [PYTHON, "-m", "pytest", "-v", "--junitxml", junit.name,
+             "-p", "no:cacheprovider", "-c", "tests/pytest.ini",
+             "--rootdir", "tests", *words], env, on_line)
+        try:
+            return done, python_cases(junit.name)
+        except xml.ParseError:
+            return done, None
+
+
+def python_rerun(build, node):
+    (code, output, seconds), files = pytest_run(build, [node])
+    how = {how for cases, *_ in (files or {}).values() for _, how, _ in cases}
+    return code == 0 and how == {"passed"}, output, seconds
+
+
+def python_tests(build, folders):
+    """Run them on one build's programs."""
+    report.group("Python tests, %s: %s" % (build.name, " ".join(folders)))
+    line = re.compile(r"(?:\[gw\d+\] \[ *\d+%\] )?(FAILED|ERROR) (tests\S+)$")
 
     def on_line(text):
         match = line.match(text)
         if match:
             report.line("  %s %s" % match.groups())
 
-    code, output, seconds = run_shown(
-        "pytest",
-        [PYTHON, "-m", "pytest", "-v", "-n", str(JOBS), "--dist", "loadgroup",
-         "--junitxml", junit.name, "-p", "no:cacheprovider", "-c", "tests/pytest.ini",
-         "--rootdir", "tests", *folders], env, on_line)
-    try:
-        files = python_cases(junit.name)
-    except xml.ParseError:
+    (code, output, seconds), files = pytest_run(
+        build, ["-n", str(JOBS), "--dist", "loadgroup", *folders], on_line)
+    if files is None:
         report.one(build.name + ": pytest", False, seconds, output=output)
         return
-    for name, (cases, took, failures) in sorted(files.items()):
-        report.many(name, cases, took, "\n".join(failures), build.name + ": ")
+    for name, (cases, took, failures, nodes) in sorted(files.items()):
+        doubts = {case: Doubt(functools.partial(python_rerun, build, node))
+                  for case, node in nodes.items()}
+        report.many(name, cases, took, "\n".join(failures), build.name + ": ",
+                    doubts)
     if code not in (0, 1, 5): # 5: there was no test
         report.one(build.name + ": pytest", False, seconds,
                    "exit code %d" % code, output)
@@ -424,6 +542,7 @@ def main(words):
         folders = [f for f in folders if f in ASAN_FOLDERS]
         if folders and ASAN in built:
             python_tests(ASAN, folders)
+    report.second_chances()
     return report.close(time.monotonic() - start)
 
 

@@ -2,6 +2,9 @@
 """What the runner makes of a test program's output: nothing may get lost."""
 import importlib.util
 import pathlib
+import shutil
+
+import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -42,3 +45,180 @@ def test_a_program_without_cases_speaks_by_its_exit_code():
 def test_two_groups_in_one_program_add_up():
     assert cases(0, "1..1", "ok 1 - a", "1..1", "ok 1 - b") == [
         ("a", "passed"), ("b", "passed")]
+
+
+# --- second chances ---------------------------------------------------------
+
+
+class Runner:
+    """The runner with a tree of its own, whose tests are made here."""
+
+    def __init__(self, top, monkeypatch):
+        self.top = top
+        self.report = run_tests.Report()
+        self.build = run_tests.Build("made", "build")
+        monkeypatch.setattr(run_tests, "TOP", str(top))
+        monkeypatch.setattr(run_tests, "report", self.report)
+
+    def program(self, name, *runs):
+        """A unit program, and what it does the first time, the second, ..."""
+        path = self.top / "build/tests/unit" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cases = "".join(f"{n}) {run} ;;\n" for n, run in enumerate(runs))
+        path.write_text(f"#!/bin/sh\nn=$(cat {path}.n 2>/dev/null || echo 0)\n"
+                        f"echo $((n + 1)) >{path}.n\ncase $n in\n{cases}esac\n")
+        path.chmod(0o755)
+        run_tests.unit_program(self.build, {
+            "cmd": [str(path)], "timeout": 30, "workdir": str(self.top),
+            "name": name})
+
+    def fuzz(self, name, *runs):
+        self.program("../" + name, *runs)
+
+    def python(self, text):
+        folder = self.top / "tests"
+        (folder / "made").mkdir(parents=True)
+        for name in ("conftest.py", "pytest.ini"):
+            shutil.copy(ROOT / "tests" / name, folder / name)
+        (folder / "made/test_made.py").write_text(text)
+        run_tests.python_tests(self.build, ["tests/made"])
+
+    def end(self, capsys):
+        self.report.second_chances()
+        code = self.report.close(0)
+        return code, capsys.readouterr().out.splitlines()
+
+
+@pytest.fixture
+def runner(tmp_path, monkeypatch):
+    return Runner(tmp_path, monkeypatch)
+
+
+GOOD = "echo 1..2; echo ok 1 - a; echo ok 2 - b"
+BAD = "echo 1..2; echo ok 1 - a; echo not ok 2 - b; echo '# why'; exit 1"
+
+
+def test_what_fails_once_is_flaky_and_counted_apart(runner, capsys):
+    runner.program("sound_test", GOOD)
+    runner.program("moody_test", BAD, GOOD)
+    code, lines = runner.end(capsys)
+    assert code == 0
+    assert lines[-1] == "3 passed, 0 failed, 0 skipped, 1 flaky"
+    assert "       | # why" in lines
+    assert any(line.startswith("  FLAKY made: moody_test: b") for line in lines)
+    assert lines[lines.index("flaky:") + 1] == "  made: moody_test: b"
+
+
+def test_what_fails_twice_has_failed(runner, capsys):
+    runner.program("bad_test", BAD, BAD)
+    code, lines = runner.end(capsys)
+    assert code == 1
+    assert lines[-1] == "1 passed, 1 failed, 0 skipped"
+    assert "flaky:" not in lines
+
+
+def test_when_all_is_well_nothing_is_said_of_flaky_tests(runner, capsys):
+    runner.program("sound_test", GOOD)
+    code, lines = runner.end(capsys)
+    assert code == 0
+    assert lines[-1] == "2 passed, 0 failed, 0 skipped"
+
+
+@pytest.mark.parametrize("crash", [
+    "echo 1..2; echo ok 1 - a; kill -ABRT $$",
+    "echo 1..2; echo ok 1 - a; kill -SEGV $$",
+    BAD.replace("why", "Test failed with exception: Segmentation fault(11)"),
+    BAD.replace("why", "==1==ERROR: AddressSanitizer: heap-use-after-free"),
+    BAD.replace("why", "a.c:1:2: runtime error: shift exponent 64"),
+    BAD.replace("why", "==1==ERROR: LeakSanitizer: detected memory leaks"),
+    BAD.replace("why", "squib: bug at a.c:1: n < 2"),
+])
+def test_a_crash_is_never_excused(runner, capsys, crash):
+    runner.program("crashing_test", crash, GOOD)
+    code, lines = runner.end(capsys)
+    assert code == 1
+    assert lines[-1] == "1 passed, 1 failed, 0 skipped"
+
+
+def test_a_second_run_that_crashes_has_failed(runner, capsys):
+    runner.program("crashing_test", BAD, "kill -ABRT $$")
+    code, _ = runner.end(capsys)
+    assert code == 1
+
+
+def test_a_fuzz_corpus_gets_no_second_chance(runner, capsys):
+    runner.fuzz("fuzz/http_fuzz", "exit 1", "exit 0")
+    code, lines = runner.end(capsys)
+    assert code == 1
+    assert lines[-1] == "0 passed, 1 failed, 0 skipped"
+
+
+def test_a_build_gets_no_second_chance(runner, capsys):
+    runner.report.one("build: plain", False, 0)
+    code, lines = runner.end(capsys)
+    assert (code, lines[-1]) == (1, "0 passed, 1 failed, 0 skipped")
+
+
+def test_many_flaky_tests_are_no_chance(runner, capsys):
+    for n in range(run_tests.MOST_FLAKY + 1):
+        runner.program(f"moody{n}_test", BAD, GOOD)
+    code, lines = runner.end(capsys)
+    assert code == 1
+    assert lines[-1] == "4 passed, 4 failed, 0 skipped"
+    assert not (runner.top / "build/tests/unit/moody0_test.n").read_text() == "2\n"
+
+
+PYTHON_TESTS = """
+import os, pathlib, signal, subprocess
+import pytest
+
+def first(name):
+    path = pathlib.Path(__file__).with_name(name)
+    was = path.exists()
+    path.touch()
+    return not was
+
+def test_sound():
+    pass
+
+@pytest.mark.parametrize("word", ["a b[c]"])
+def test_moody(word):
+    assert not first("moody"), "the first time"
+"""
+
+
+def test_a_python_test_has_a_second_chance_too(runner, capsys):
+    runner.python(PYTHON_TESTS)
+    code, lines = runner.end(capsys)
+    assert code == 0, "\n".join(lines)
+    assert lines[-1] == "1 passed, 0 failed, 0 skipped, 1 flaky"
+    assert any("the first time" in line for line in lines)
+    assert lines[lines.index("flaky:") + 1] == (
+        "  made: made/test_made: test_moody[a b[c]]")
+
+
+def test_a_python_test_that_saw_what_must_not_be_has_none(runner, capsys):
+    runner.python(PYTHON_TESTS + """
+def test_firm(record_property):
+    record_property("firm", "the guest read what was never written")
+    assert not first("firm")
+
+def test_crash():
+    done = subprocess.run(["sh", "-c", "kill -SEGV $$"])
+    assert not first("crash")
+
+def test_crash_in_a_shell():
+    done = subprocess.run(["sh", "-c", "sh -c 'kill -ABRT $$'; exit $?"])
+    assert not first("shell")
+
+def test_report():
+    text = "==7==ERROR: AddressSanitizer: SEGV"
+    assert not first("report"), text
+
+def test_that_kills_its_process():
+    subprocess.Popen(["sleep", "60"]).kill()
+    assert not first("killed")
+""")
+    code, lines = runner.end(capsys)
+    assert code == 1
+    assert lines[-1] == "1 passed, 4 failed, 0 skipped, 2 flaky", "\n".join(lines)
