@@ -61,6 +61,8 @@ def test_the_interpreter_alone(start, fast_kernel):
         "mask=all",
         "code-kib=1024",
         "chaos=1",
+        "regs=1",
+        "regs=2,eager,mask=avx512",
         "chaos=2,code-kib=1024,mask=avx2",
         "paranoid",
     ],
@@ -73,8 +75,9 @@ def test_more_cpus_than_the_host_has_under_chaos(jit, start, fast_kernel):
     work(start, fast_kernel, "jit,chaos=3", 8)
 
 
-def test_both_tiers_agree_on_all_of_linux(jit, start, fast_kernel):
-    work(start, fast_kernel, "lockstep", 1)
+@pytest.mark.parametrize("tier", ["lockstep", "lockstep,regs=3"])
+def test_both_tiers_agree_on_all_of_linux(jit, start, fast_kernel, tier):
+    work(start, fast_kernel, tier, 1)
 
 
 def test_a_tier_that_is_none_is_said_to_be(squib_path, fast_kernel):

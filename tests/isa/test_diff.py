@@ -12,11 +12,14 @@ import isarows
 
 SEED = int(os.environ.get('ISA_SEED', '1'))
 CHUNKS, PER_ROW, BLOCKS = 8, 25, 1500
-# The translator on lesser hosts and made to stumble, and every block beside
-# tier 0: fewer chunks, of other seeds.
+# The translator on lesser hosts, with guest registers in other places and made
+# to stumble, and every block beside tier 0: fewer chunks, of other seeds.
 TIERS = {'interp': CHUNKS, 'jit': CHUNKS, 'jit,mask=avx512+sha': 2,
          'jit,mask=avx2+lzcnt+aes+pclmul+sha': 2, 'jit,mask=all': 1,
-         f'jit,chaos={SEED + 10}': 2, 'jit,code-kib=64': 1,
+         f'jit,chaos={SEED + 10}': 2,
+         f'jit,regs={SEED + 30}': 2, f'jit,regs={SEED + 31}': 2,
+         f'jit,regs={SEED + 32},chaos={SEED + 32},mask=bmi+avx512': 2,
+         f'lockstep,regs={SEED + 33}': 1, 'jit,code-kib=64': 1,
          f'jit,chaos={SEED + 20},code-kib=64,mask=avx512+fma': 1,
          'jit,paranoid': 1, 'lockstep': 2}
 ONLY = os.environ.get('ISA_TIER')

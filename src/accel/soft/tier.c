@@ -121,6 +121,8 @@ static int parse_option(struct tier *tier, struct word w, struct err *e)
         return parse_number(value, 4096 * 1024, &tier->code_kib, e);
     if (is(name, "chaos") && value.text)
         return parse_number(value, UINT32_MAX, &tier->chaos, e);
+    if (is(name, "regs") && value.text)
+        return parse_number(value, UINT32_MAX, &tier->regs, e);
     if (is(name, "mask") && value.text)
         return parse_mask(tier, value, e);
     if (is(w, "eager"))
@@ -132,7 +134,8 @@ static int parse_option(struct tier *tier, struct word w, struct err *e)
     else
         return err_set(e, -EINVAL,
                        "'%.*s' is no option of a tier: try eager, code-kib=N, "
-                       "mask=NAMES, chaos=SEED, paranoid or perf-map",
+                       "mask=NAMES, chaos=SEED, regs=SEED, paranoid or "
+                       "perf-map",
                        (int)MIN(w.len, (size_t)32), w.text);
     return 0;
 }

@@ -12,6 +12,8 @@
  *   mask=NAME+NAME...     host features not to use; with what builds on them
  *   chaos=SEED            refuse emitters and links, forget everything and
  *                         yield, at random
+ *   regs=SEED             guest registers in other registers of the host's,
+ *                         at random
  *   paranoid              report code that runs after it was changed without
  *                         the cache maintenance that the Arm ARM asks for
  *   perf-map              say in /tmp/perf-PID.map what was translated where
@@ -29,6 +31,7 @@ struct tier {
     uint64_t code_kib;      /* 0: not said */
     unsigned mask_features; /* enum jit_feature */
     uint64_t chaos;         /* 0: none */
+    uint64_t regs;          /* 0: the usual ones */
     bool eager, paranoid, perf_map;
 };
 

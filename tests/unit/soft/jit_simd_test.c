@@ -66,7 +66,7 @@ static int set_up(void **state)
     assert_ptr_not_equal(b->code.base, MAP_FAILED);
     b->code.p = b->code.base;
     b->code.limit = b->code.base + CODE_BYTES;
-    glue_make(&b->code, &b->glue);
+    glue_make(&b->code, &b->glue, &tr_regs_usual);
     b->code.base = b->code.p;
     b->blk = calloc(1, sizeof(*b->blk) + (RUN + 1) * sizeof(struct insn));
     for (unsigned n = 0; n < TLB_ENTRIES; n++)
@@ -139,8 +139,11 @@ static bool make_code(struct bench *b, struct tr *t, jit_emit_fn **emit,
     struct x64 *c = &t->c;
     uint8_t *start;
 
-    *t = (struct tr){
-        .c = b->code, .glue = &b->glue, .features = b->features, .src = b->blk};
+    *t = (struct tr){.c = b->code,
+                     .glue = &b->glue,
+                     .regs = &tr_regs_usual,
+                     .features = b->features,
+                     .src = b->blk};
     t->flags_live = true;
     t_vec_reset(t);
     b->blk->count = count;
@@ -312,8 +315,11 @@ static void aesmc_alone_does_not_use_what_aese_left(void **state)
 
     if (!b || !(b->features & JIT_AES))
         skip();
-    t = (struct tr){
-        .c = b->code, .glue = &b->glue, .features = b->features, .src = b->blk};
+    t = (struct tr){.c = b->code,
+                    .glue = &b->glue,
+                    .regs = &tr_regs_usual,
+                    .features = b->features,
+                    .src = b->blk};
     t_vec_reset(&t);
     a64_decode(0x4e284820, 0, true, &b->blk->insn[0]); /* AESE V0, V1 */
     a64_decode(0x4e286800, 4, true, &b->blk->insn[1]); /* AESMC V0, V0 */

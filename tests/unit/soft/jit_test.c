@@ -18,6 +18,8 @@
 #include "accel/soft/cpu.h"
 #include "accel/soft/decode.h"
 #include "accel/soft/jit/jit.h"
+#include "accel/soft/jit/tr_regs.h"
+#include "accel/soft/jit/x64.h"
 #include "accel/soft/soft.h"
 
 #define RAM       0x40000000ull
@@ -437,6 +439,54 @@ static void test_masked_features_stay_unused(void **state)
     rig_free(r);
 }
 
+/* Each draw is an assignment, seeds matter, and what has no register of the
+   host's by one seed has one by another. */
+static void test_registers_are_drawn_by_a_seed(void **state)
+{
+    struct tr_regs regs, again;
+    uint32_t guests = 0;
+
+    (void)state;
+    for (uint64_t seed = 1; seed < 100; seed++) {
+        uint32_t hosts =
+            1 << RAX | 1 << RCX | 1 << RDX | 1 << RSP | 1 << RBP | 1u << R15;
+
+        tr_regs_draw(&regs, seed);
+        tr_regs_draw(&again, seed);
+        assert_memory_equal(&regs, &again, sizeof(regs));
+        assert_int_equal(regs.pinned[REG_ZERO], -1);
+        assert_int_equal(regs.pinned[REG_SINK], -1);
+        for (unsigned g = 0; g <= REG_SP; g++) {
+            if (regs.pinned[g] < 0)
+                continue;
+            assert_false(hosts >> regs.pinned[g] & 1);
+            hosts |= 1u << regs.pinned[g];
+            guests |= 1u << g;
+            assert_int_equal(tr_regs_guest(&regs, (unsigned)regs.pinned[g]), g);
+        }
+    }
+    assert_int_equal(guests, UINT32_MAX);
+}
+
+static void test_a_loop_counts_right_whatever_the_registers(void **state)
+{
+    char tier[32];
+
+    (void)state;
+    for (unsigned seed = 1; seed <= 20; seed++) {
+        struct rig *r;
+
+        snprintf(tier, sizeof(tier), "jit,eager,regs=%u", seed);
+        r = rig_new(tier);
+        put_all(r, CODE, loop, 4);
+        assert_int_equal(run_at(r, CODE, 10, 0), EXIT_SMCCC);
+        assert_int_equal(r->cpu->x[0], 10);
+        assert_int_equal(r->cpu->x[1], 0);
+        assert_true(stat_of(r, "jit_entries") > 0);
+        rig_free(r);
+    }
+}
+
 static void test_tiers_that_mean_nothing_are_refused(void **state)
 {
     static const char *const bad[] = {"",
@@ -503,6 +553,8 @@ int main(void)
         cmocka_unit_test(test_lockstep_compares_memory),
         cmocka_unit_test(test_the_perf_map_has_a_line_for_each_block),
         cmocka_unit_test(test_masked_features_stay_unused),
+        cmocka_unit_test(test_registers_are_drawn_by_a_seed),
+        cmocka_unit_test(test_a_loop_counts_right_whatever_the_registers),
         cmocka_unit_test(test_tiers_that_mean_nothing_are_refused),
         cmocka_unit_test(test_lockstep_is_for_one_cpu),
     };

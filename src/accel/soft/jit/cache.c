@@ -33,6 +33,7 @@ struct jexit {
 struct jit_cache {
     struct host_code code;
     struct glue glue;
+    struct tr_regs regs;
     unsigned features;
     bool count_insns;
     uint64_t chaos;
@@ -49,10 +50,19 @@ struct jit_cache {
     struct tr tr; /* scratch of the translation going on */
 };
 
+void jit_cache_set_regs(struct jit_cache *cache, const struct tr_regs *regs)
+{
+    struct x64 c = {.p = cache->code.rw,
+                    .base = cache->code.rw,
+                    .limit = cache->code.rw + cache->code.bytes};
+
+    cache->regs = *regs;
+    glue_make(&c, &cache->glue, &cache->regs);
+    cache->start = cache->used = (uint64_t)(c.p - c.base);
+}
+
 static int cache_map(struct jit_cache *cache, uint64_t bytes)
 {
-    struct x64 c;
-
     if (host_code_init(&cache->code, bytes, NULL) < 0)
         return -1;
     cache->meta_bytes = bytes / META_SHARE;
@@ -62,11 +72,7 @@ static int cache_map(struct jit_cache *cache, uint64_t bytes)
         host_reserve((uint64_t)cache->max_exits * sizeof(struct jexit), NULL);
     if (!cache->meta || !cache->exits)
         return -1;
-    c = (struct x64){.p = cache->code.rw,
-                     .base = cache->code.rw,
-                     .limit = cache->code.rw + bytes};
-    glue_make(&c, &cache->glue);
-    cache->start = cache->used = (uint64_t)(c.p - c.base);
+    jit_cache_set_regs(cache, &tr_regs_usual);
     return 0;
 }
 
@@ -318,6 +324,7 @@ struct jblock *jit_cache_add(struct jit_cache *cache, const struct block *src,
                         .base = cache->code.rw,
                         .limit = cache->code.rw + cache->code.bytes};
     t->glue = &cache->glue;
+    t->regs = &cache->regs;
     t->features = cache->features;
     t->mode = src->mode;
     t->src = src;

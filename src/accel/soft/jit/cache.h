@@ -78,6 +78,9 @@ const uint8_t *jit_cache_host(const struct jit_cache *cache,
 /* Every block counts the instructions it has (cpu->insns). */
 void jit_cache_count_insns(struct jit_cache *cache, bool on);
 
+/* The assignment of registers, before the first translation. */
+void jit_cache_set_regs(struct jit_cache *cache, const struct tr_regs *regs);
+
 /* Refuses emitters and half of the links from now on. */
 void jit_cache_set_chaos(struct jit_cache *cache, uint64_t seed);
 

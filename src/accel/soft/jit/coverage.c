@@ -61,6 +61,7 @@ static bool is_refused(struct probe *p, uint32_t word, uint32_t mode)
                              .base = p->code,
                              .limit = p->code + translate_room(1)},
                        .glue = &glue,
+                       .regs = &tr_regs_usual,
                        .features = features,
                        .mode = mode,
                        .src = p->block};

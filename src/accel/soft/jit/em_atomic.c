@@ -63,7 +63,7 @@ static void operand_size(struct tr *t, unsigned log2)
 
 static bool em_ldar(struct tr *t, const struct insn *i)
 {
-    unsigned log2 = i->word >> 30, dst = t_dst(i->rd, RAX);
+    unsigned log2 = i->word >> 30, dst = t_dst(t, i->rd, RAX);
 
     atomic_location(t, i, log2, false);
     load_sized(t, log2, dst);

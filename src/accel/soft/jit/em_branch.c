@@ -39,7 +39,7 @@ static bool em_b_cond(struct tr *t, const struct insn *i)
 static bool compare_branch(struct tr *t, const struct insn *i, enum x64_cc cc)
 {
     bool w = i->word >> 31;
-    int reg = t_pinned(i->rd);
+    int reg = t_pinned(t, i->rd);
 
     if (reg >= 0)
         x64_test(&t->c, w, (unsigned)reg, (unsigned)reg);

@@ -69,7 +69,7 @@ static bool e_FMOV_imm(struct tr *t, const struct insn *i)
 /* Through memory, which is always current. */
 static bool from_v(struct tr *t, const struct insn *i, bool x, unsigned at)
 {
-    unsigned dst = t_dst(i->rd, RAX);
+    unsigned dst = t_dst(t, i->rd, RAX);
 
     x64_load(&t->c, x, dst, RBP, CPU_V(i->rn) + (int32_t)at);
     t_put(t, i->rd, dst);

@@ -13,11 +13,12 @@ static bool is_x(const struct insn *i)
 }
 
 /* A register to make rd in that is not where `other` lives. */
-static unsigned dst_not(const struct insn *i, unsigned other)
+static unsigned dst_not(const struct tr *t, const struct insn *i,
+                        unsigned other)
 {
-    unsigned dst = t_dst(i->rd, RAX);
+    unsigned dst = t_dst(t, i->rd, RAX);
 
-    return t_pinned(other) == (int)dst ? RAX : dst;
+    return t_pinned(t, other) == (int)dst ? RAX : dst;
 }
 
 static bool fits_i32(uint64_t v)
@@ -29,7 +30,7 @@ static bool fits_i32(uint64_t v)
 
 static bool em_adr(struct tr *t, const struct insn *i)
 {
-    unsigned dst = t_dst(i->rd, RAX);
+    unsigned dst = t_dst(t, i->rd, RAX);
 
     t_pc_to(t, dst, t->start + i->imm);
     t_put(t, i->rd, dst);
@@ -39,7 +40,7 @@ static bool em_adr(struct tr *t, const struct insn *i)
 
 static bool em_adrp(struct tr *t, const struct insn *i)
 {
-    unsigned dst = t_dst(i->rd, RAX);
+    unsigned dst = t_dst(t, i->rd, RAX);
 
     t_pc_to(t, dst, i->imm);
     t_put(t, i->rd, dst);
@@ -52,8 +53,8 @@ static bool em_mov_const(struct tr *t, const struct insn *i)
     t->flags_kept = true;
     if (i->rd == REG_SINK)
         return true;
-    if (t_pinned(i->rd) >= 0) {
-        x64_mov_imm(&t->c, (unsigned)t_pinned(i->rd), i->imm);
+    if (t_pinned(t, i->rd) >= 0) {
+        x64_mov_imm(&t->c, (unsigned)t_pinned(t, i->rd), i->imm);
     } else if (fits_i32(i->imm)) {
         x64_store_imm(&t->c, true, RBP, CPU_X(i->rd), (int32_t)i->imm);
     } else {
@@ -66,7 +67,7 @@ static bool em_mov_const(struct tr *t, const struct insn *i)
 static bool em_movk(struct tr *t, const struct insn *i)
 {
     unsigned shift = 16 * FIELD(i, 22, 21);
-    unsigned dst = t_dst(i->rd, RAX);
+    unsigned dst = t_dst(t, i->rd, RAX);
 
     t_get_to(t, is_x(i), dst, i->rd == REG_SINK ? REG_ZERO : i->rd);
     if (shift == 0) {
@@ -90,7 +91,7 @@ static bool alu_imm(struct tr *t, const struct insn *i, enum x64_alu op,
                     uint64_t imm, unsigned set)
 {
     bool w = is_x(i);
-    unsigned dst = t_dst(i->rd, RAX);
+    unsigned dst = t_dst(t, i->rd, RAX);
 
     if (set && i->rd == REG_SINK && op == ALU_SUB && fits_i32(imm)) {
         x64_alu_ri(&t->c, w, ALU_CMP, t_get(t, i->rn, RAX), (int32_t)imm);
@@ -170,8 +171,8 @@ static void rotated(struct tr *t, bool w, unsigned dst, unsigned g, unsigned n)
         x64_shift_imm(&t->c, w, SH_ROR, dst, n);
         return;
     }
-    if (t_pinned(g) >= 0)
-        x64_vex_rr(&t->c, V_RORX, w, dst, 0, (unsigned)t_pinned(g));
+    if (t_pinned(t, g) >= 0)
+        x64_vex_rr(&t->c, V_RORX, w, dst, 0, (unsigned)t_pinned(t, g));
     else
         x64_vex_rm(&t->c, V_RORX, w, dst, 0, RBP, CPU_X(g));
     x64_u8(&t->c, n);
@@ -212,7 +213,7 @@ static void extended_to_rcx(struct tr *t, const struct insn *i, bool shift_too)
 static bool add_scaled(struct tr *t, const struct insn *i, unsigned index,
                        unsigned n)
 {
-    unsigned dst = t_dst(i->rd, RAX);
+    unsigned dst = t_dst(t, i->rd, RAX);
 
     x64_lea_sib(&t->c, is_x(i), dst, t_get(t, i->rn, RAX), index, n, 0);
     t_put(t, i->rd, dst);
@@ -224,7 +225,7 @@ static bool add_scaled(struct tr *t, const struct insn *i, unsigned index,
    not replace it. */
 static unsigned first_operand(struct tr *t, const struct insn *i)
 {
-    unsigned dst = t_dst(i->rd, RAX);
+    unsigned dst = t_dst(t, i->rd, RAX);
 
     if (dst == RAX)
         t_get_to(t, is_x(i), dst, i->rn);
@@ -250,9 +251,9 @@ static bool alu_rcx(struct tr *t, const struct insn *i, unsigned dst,
 static bool and_not_rcx(struct tr *t, const struct insn *i, unsigned set)
 {
     bool w = is_x(i);
-    unsigned dst = t_dst(i->rd, RAX);
+    unsigned dst = t_dst(t, i->rd, RAX);
 
-    if (i->rn == REG_ZERO || t_pinned(i->rn) >= 0)
+    if (i->rn == REG_ZERO || t_pinned(t, i->rn) >= 0)
         x64_vex_rr(&t->c, V_GANDN, w, dst, RCX, t_get(t, i->rn, RAX));
     else
         x64_vex_rm(&t->c, V_GANDN, w, dst, RCX, RBP, CPU_X(i->rn));
@@ -270,7 +271,7 @@ static bool alu_plain(struct tr *t, const struct insn *i, enum x64_alu op,
     unsigned dst;
 
     if (!set && op == ALU_ADD && i->rn != REG_ZERO && i->rm != REG_ZERO) {
-        dst = t_dst(i->rd, RAX);
+        dst = t_dst(t, i->rd, RAX);
         x64_lea_sib(&t->c, w, dst, t_get(t, i->rn, RAX), t_get(t, i->rm, RCX),
                     0, 0);
         t_put(t, i->rd, dst);
@@ -287,7 +288,7 @@ static bool alu_plain(struct tr *t, const struct insn *i, enum x64_alu op,
         t_flags_set(t, set == 2);
         return true;
     }
-    dst = dst_not(i, i->rm);
+    dst = dst_not(t, i, i->rm);
     t_get_to(t, w, dst, i->rn);
     t_alu(t, w, op, dst, i->rm);
     t_put(t, i->rd, dst);
@@ -298,7 +299,7 @@ static bool alu_plain(struct tr *t, const struct insn *i, enum x64_alu op,
 
 static bool mov_reg(struct tr *t, const struct insn *i)
 {
-    unsigned dst = t_dst(i->rd, RAX);
+    unsigned dst = t_dst(t, i->rd, RAX);
 
     t->flags_kept = true;
     t_get_to(t, is_x(i), dst, i->rm);
@@ -476,7 +477,7 @@ static bool em_ccmn_imm(struct tr *t, const struct insn *i)
 static bool cond_set(struct tr *t, const struct insn *i, enum x64_cc cc,
                      bool minus)
 {
-    unsigned dst = t_dst(i->rd, RAX);
+    unsigned dst = t_dst(t, i->rd, RAX);
 
     x64_setcc(&t->c, minus ? cc : cc ^ 1, RAX);
     x64_op_rr(&t->c, false, 0x1b6, dst, RAX); /* movzx */
@@ -509,8 +510,8 @@ static bool cond_select(struct tr *t, const struct insn *i, bool invert,
     if (i->rn == REG_ZERO) {
         x64_mov_imm(&t->c, RAX, 0);
         x64_cmov(&t->c, w, cc, RCX, RAX);
-    } else if (t_pinned(i->rn) >= 0) {
-        x64_cmov(&t->c, w, cc, RCX, (unsigned)t_pinned(i->rn));
+    } else if (t_pinned(t, i->rn) >= 0) {
+        x64_cmov(&t->c, w, cc, RCX, (unsigned)t_pinned(t, i->rn));
     } else {
         x64_op_rm(&t->c, w, 0x140 | cc, RCX, RBP, CPU_X(i->rn));
     }
@@ -544,7 +545,7 @@ static bool extend(struct tr *t, const struct insn *i, const uint16_t ops[3],
                    bool wide)
 {
     unsigned r = i->imm & 63, s = (unsigned)(i->imm >> 8);
-    unsigned op, src, dst = t_dst(i->rd, RAX);
+    unsigned op, src, dst = t_dst(t, i->rd, RAX);
 
     if (r != 0 || (s != 7 && s != 15 && s != 31))
         return false;
@@ -563,7 +564,7 @@ static bool em_ubfm(struct tr *t, const struct insn *i)
 {
     bool w = is_x(i);
     unsigned bits = w ? 64 : 32, r = i->imm & 63, s = (unsigned)(i->imm >> 8);
-    unsigned dst = t_dst(i->rd, RAX);
+    unsigned dst = t_dst(t, i->rd, RAX);
 
     if (extend(t, i, (const uint16_t[]){0x1b6, 0x1b7, 0x8b}, false))
         return true; /* UXTB, UXTH, UXTW */
@@ -586,7 +587,7 @@ static bool em_sbfm(struct tr *t, const struct insn *i)
 {
     bool w = is_x(i);
     unsigned bits = w ? 64 : 32, r = i->imm & 63, s = (unsigned)(i->imm >> 8);
-    unsigned dst = t_dst(i->rd, RAX);
+    unsigned dst = t_dst(t, i->rd, RAX);
 
     if (extend(t, i, (const uint16_t[]){0x1be, 0x1bf, 0x63}, w))
         return true; /* SXTB, SXTH, SXTW */
@@ -626,7 +627,7 @@ static bool em_extr(struct tr *t, const struct insn *i)
     unsigned n = FIELD(i, 15, 10);
 
     if (i->rn == i->rm) { /* ROR: SHRD would be microcode */
-        unsigned dst = t_dst(i->rd, RAX);
+        unsigned dst = t_dst(t, i->rd, RAX);
 
         if (n)
             rotated(t, w, dst, i->rn, n);
@@ -681,7 +682,7 @@ static bool em_rorv(struct tr *t, const struct insn *i)
 static bool em_rev(struct tr *t, const struct insn *i)
 {
     bool w = is_x(i);
-    unsigned dst = t_dst(i->rd, RAX);
+    unsigned dst = t_dst(t, i->rd, RAX);
 
     t_get_to(t, w, dst, i->rn);
     x64_rex(&t->c, w, 0, 0, dst, false);

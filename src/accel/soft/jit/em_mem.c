@@ -64,7 +64,7 @@ static const struct load_op load_ops[] = {
 static void load_from(struct tr *t, unsigned rd, const struct load_op *op,
                       const struct t_place *p, int32_t disp)
 {
-    unsigned dst = t_dst(rd, RCX);
+    unsigned dst = t_dst(t, rd, RCX);
 
     x64_op_sib(&t->c, op->w, op->op, dst, p->va, RDX, 0, p->disp + disp);
     t_put(t, rd, dst);
@@ -113,7 +113,7 @@ static bool store(struct tr *t, const struct insn *i, unsigned log2,
 static bool lies_beside(const struct tr *t, const struct insn *i)
 {
     return t->features & JIT_AVX2 && i->rn != REG_SP && i->ra == i->rd + 1 &&
-           i->ra < REG_SP && t_pinned(i->rd) < 0 && t_pinned(i->ra) < 0;
+           i->ra < REG_SP && t_pinned(t, i->rd) < 0 && t_pinned(t, i->ra) < 0;
 }
 
 /* Pairs: one check for both. What is loaded may be the base: it goes last. */
@@ -122,7 +122,7 @@ static bool load_pair(struct tr *t, const struct insn *i, enum load_kind kind,
 {
     const struct load_op *op = &load_ops[kind];
     struct t_place p = place(t, i, mode, 2u << op->log2, false);
-    bool base_first = t_pinned(i->rd) == (int)p.va;
+    bool base_first = t_pinned(t, i->rd) == (int)p.va;
 
     if (kind == LX && lies_beside(t, i)) {
         x64_vex_sib(&t->c, V_MOVUPS, false, 0, 0, p.va, RDX, p.disp);

@@ -2,13 +2,13 @@
 /*
  * Emitters of exclusive and compare-and-swap pairs. Two words are one location
  * of eight bytes; two doublewords are CMPXCHG16B's, which wants rbx and leaves
- * no register for the address: x19's and x4's stay in their places in memory
- * meanwhile.
+ * no register for the address: what lives there and in r11 (x19 and x4, as a
+ * rule) stays in its place in memory meanwhile.
  */
 
 #include "accel/soft/jit/em_atomic.h"
 
-enum { SPARE_G = 4, SPARE = R11, RBX_G = 19 };
+enum { SPARE = R11 };
 
 static bool is_64(const struct insn *i)
 {
@@ -21,23 +21,31 @@ static void pair_location(struct tr *t, const struct insn *i, bool write)
     atomic_location(t, i, is_64(i) ? 4 : 3, write);
 }
 
+static void move_saved(struct tr *t, unsigned reg, bool load)
+{
+    int g = tr_regs_guest(t->regs, reg);
+
+    if (g >= 0)
+        x64_op_rm(&t->c, true, load ? 0x8b : 0x89, reg, RBP, CPU_X(g));
+}
+
 static void save_two(struct tr *t)
 {
-    x64_store(&t->c, true, SPARE, RBP, CPU_X(SPARE_G));
-    x64_store(&t->c, true, RBX, RBP, CPU_X(RBX_G));
+    move_saved(t, SPARE, false);
+    move_saved(t, RBX, false);
 }
 
 /* Keeps flags. */
 static void restore_two(struct tr *t)
 {
-    x64_load(&t->c, true, SPARE, RBP, CPU_X(SPARE_G));
-    x64_load(&t->c, true, RBX, RBP, CPU_X(RBX_G));
+    move_saved(t, SPARE, true);
+    move_saved(t, RBX, true);
 }
 
 /* t_get_to while they are away. */
 static void get_saved(struct tr *t, bool w, unsigned dst, unsigned g)
 {
-    if (g == SPARE_G || g == RBX_G)
+    if (t_pinned(t, g) == SPARE || t_pinned(t, g) == RBX)
         x64_load(&t->c, w, dst, RBP, CPU_X(g));
     else
         t_get_to(t, w, dst, g);

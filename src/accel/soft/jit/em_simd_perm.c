@@ -77,7 +77,7 @@ static bool emit_DUP_s(struct tr *t, const struct insn *i)
 
 static bool emit_umov(struct tr *t, const struct insn *i)
 {
-    unsigned dst = t_dst(i->rd, RAX);
+    unsigned dst = t_dst(t, i->rd, RAX);
 
     if (!simd_ok(t))
         return false;
@@ -89,7 +89,7 @@ static bool emit_umov(struct tr *t, const struct insn *i)
 static bool smov(struct tr *t, const struct insn *i, bool w)
 {
     static const uint16_t op[3] = {0x1be, 0x1bf, 0x63};
-    unsigned dst = t_dst(i->rd, RAX);
+    unsigned dst = t_dst(t, i->rd, RAX);
 
     if (!simd_ok(t))
         return false;

@@ -63,7 +63,7 @@ static bool em_isb(struct tr *t, const struct insn *i)
 /* At EL1 nothing traps; these are more than a word of cpu->sys[]. */
 static bool mrs_special(struct tr *t, const struct insn *i, unsigned key)
 {
-    unsigned dst = t_dst(i->rd, RAX);
+    unsigned dst = t_dst(t, i->rd, RAX);
 
     switch (key) {
     case KEY_CTR_EL0:
@@ -90,7 +90,7 @@ static bool em_mrs(struct tr *t, const struct insn *i)
 {
     const struct sysreg_def *r = &sysregs[i->imm];
     unsigned el = t->mode & MODE_EL1 ? 1 : 0;
-    unsigned dst = t_dst(i->rd, RAX);
+    unsigned dst = t_dst(t, i->rd, RAX);
 
     if (el < r->plain_read_el)
         return el == 1 && mrs_special(t, i, r->key);

@@ -35,7 +35,7 @@ static void load(struct tr *t, const struct insn *i, unsigned log2,
         [SIGN_EXTEND] = {0x1be, 0x1bf, 0x63},
         [SIGN_EXTEND_W] = {0x1be, 0x1bf},
     };
-    unsigned dst = t_dst(i->rd, RCX);
+    unsigned dst = t_dst(t, i->rd, RCX);
 
     x64_op_sib(&t->c, opc == SIGN_EXTEND || log2 == 3, ops[opc][log2], dst, RAX,
                RDX, 0, 0);

@@ -11,7 +11,7 @@
 static void post_index(struct tr *t, const struct insn *i, unsigned bytes,
                        bool post)
 {
-    unsigned dst = t_dst(i->rn, RAX);
+    unsigned dst = t_dst(t, i->rn, RAX);
 
     if (!post)
         return;

@@ -13,10 +13,11 @@ enum { FRAME = 24 }; /* keeps rsp 16-byte aligned below six pushes */
 
 static const uint8_t saved[] = {RBX, RBP, R12, R13, R14, R15};
 
-static void move_guest_regs(struct x64 *c, bool load)
+static void move_guest_regs(struct x64 *c, const struct tr_regs *regs,
+                            bool load)
 {
     for (unsigned g = 0; g < REG_ZERO; g++) {
-        int reg = t_pinned(g);
+        int reg = regs->pinned[g];
 
         if (reg < 0)
             continue;
@@ -88,7 +89,7 @@ static void epilogue(struct x64 *c)
 }
 
 /* rdi: cpu, rsi: where to begin */
-static void make_enter(struct x64 *c)
+static void make_enter(struct x64 *c, const struct tr_regs *regs)
 {
     for (unsigned n = 0; n < sizeof(saved); n++)
         push(c, saved[n]);
@@ -97,22 +98,22 @@ static void make_enter(struct x64 *c)
     x64_load(c, true, R15, RBP, CPU(tlb));
     flags_from_arm(c);
     x64_mov(c, true, RAX, RSI);
-    move_guest_regs(c, true);
+    move_guest_regs(c, regs, true);
     x64_jmp_reg(c, RAX);
 }
 
-static void make_leave(struct x64 *c)
+static void make_leave(struct x64 *c, const struct tr_regs *regs)
 {
     x64_store(c, true, RAX, RBP, CPU(pc));
-    move_guest_regs(c, false);
+    move_guest_regs(c, regs, false);
     flags_to_arm(c);
     x64_mov_imm(c, RAX, 0);
     epilogue(c);
 }
 
-static void make_link(struct x64 *c)
+static void make_link(struct x64 *c, const struct tr_regs *regs)
 {
-    move_guest_regs(c, false);
+    move_guest_regs(c, regs, false);
     x64_mov(c, false, RSI, RAX);
     flags_to_arm(c);
     x64_lea(c, false, RAX, RSI, 1);
@@ -120,11 +121,12 @@ static void make_link(struct x64 *c)
 }
 
 /* rax: the record. Comes back if the executor went on to the next one. */
-static void make_fallback(struct x64 *c, bool is_miss)
+static void make_fallback(struct x64 *c, const struct tr_regs *regs,
+                          bool is_miss)
 {
     uint8_t *fault;
 
-    move_guest_regs(c, false);
+    move_guest_regs(c, regs, false);
     x64_mov(c, true, RSI, RAX);
     flags_to_arm(c);
     x64_lea(c, true, RDI, RBP, -CPU_BIAS);
@@ -151,7 +153,7 @@ static void make_fallback(struct x64 *c, bool is_miss)
     fault = x64_jcc(c, CC_E);
     x64_load(c, true, R15, RBP, CPU(tlb));
     flags_from_arm(c);
-    move_guest_regs(c, true);
+    move_guest_regs(c, regs, true);
     ret(c);
     x64_here(c, fault); /* cpu->pc says where to: C decides */
     x64_alu_ri(c, true, ALU_ADD, RSP, 8);
@@ -224,18 +226,18 @@ static uint8_t *align_here(struct x64 *c)
     return c->p;
 }
 
-void glue_make(struct x64 *c, struct glue *glue)
+void glue_make(struct x64 *c, struct glue *glue, const struct tr_regs *regs)
 {
     glue->enter = align_here(c);
-    make_enter(c);
+    make_enter(c, regs);
     glue->leave = align_here(c);
-    make_leave(c);
+    make_leave(c, regs);
     glue->link = align_here(c);
-    make_link(c);
+    make_link(c, regs);
     glue->fallback = align_here(c);
-    make_fallback(c, false);
+    make_fallback(c, regs, false);
     glue->miss = align_here(c);
-    make_fallback(c, true);
+    make_fallback(c, regs, true);
     glue->old[0] = align_here(c);
     make_old(c, false);
     glue->old[1] = align_here(c);

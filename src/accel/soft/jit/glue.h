@@ -5,8 +5,9 @@
 
 #include "accel/soft/jit/tr.h"
 
-/* Emits it at the start of the buffer and says where each part is. */
-void glue_make(struct x64 *c, struct glue *glue);
+/* Emits it at the start of the buffer, for blocks with these registers, and
+   says where each part is. */
+void glue_make(struct x64 *c, struct glue *glue, const struct tr_regs *regs);
 
 /* What glue.enter returns: 0, go on at cpu->pc; n, exit n - 1 wants a link. */
 typedef uint32_t glue_enter_fn(struct cpu *cpu, const uint8_t *host);

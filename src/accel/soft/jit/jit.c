@@ -129,11 +129,16 @@ void jit_count_insns(struct jit *jit, bool on)
 int jit_set_tier(struct cpu *cpu, const struct tier *tier)
 {
     struct jit *jit = cpu->jit;
+    struct tr_regs regs;
 
     jit->tier = *tier;
     jit->dice = tier->chaos;
     jit->runs_in_tier_0 = tier->eager || tier->paranoid ? 0 : RUNS_IN_TIER_0;
     jit_cache_set_chaos(jit->cache, tier->chaos);
+    if (tier->regs) {
+        tr_regs_draw(&regs, tier->regs);
+        jit_cache_set_regs(jit->cache, &regs);
+    }
     if (tier->perf_map && !jit->perf_map)
         jit->perf_map = perf_map_open();
     if (tier->kind == TIER_LOCKSTEP && !jit->lockstep)

@@ -10,52 +10,32 @@
 
 #include "accel/soft/mmu.h"
 
-static const int8_t pinned[34] = {
-    [0] = RDI,  [1] = RSI,      [2] = R8,        [3] = R9,        [4] = R11,
-    [5] = -1,   [6] = -1,       [7] = -1,        [8] = -1,        [9] = -1,
-    [10] = -1,  [11] = -1,      [12] = -1,       [13] = -1,       [14] = -1,
-    [15] = -1,  [16] = -1,      [17] = -1,       [18] = -1,       [19] = RBX,
-    [20] = R12, [21] = R13,     [22] = R14,      [23] = -1,       [24] = -1,
-    [25] = -1,  [26] = -1,      [27] = -1,       [28] = -1,       [29] = -1,
-    [30] = -1,  [REG_SP] = R10, [REG_ZERO] = -1, [REG_SINK] = -1,
-};
-
-int t_pinned(unsigned g)
-{
-    return pinned[g];
-}
-
 void t_get_to(struct tr *t, bool w, unsigned dst, unsigned g)
 {
     if (t->c.p == t->put_end && g == t->put_g)
         x64_mov(&t->c, w, dst, t->put_reg); /* it is still there */
     else if (g == REG_ZERO)
         x64_mov_imm(&t->c, dst, 0);
-    else if (pinned[g] >= 0)
-        x64_mov(&t->c, w, dst, (unsigned)pinned[g]);
+    else if (t_pinned(t, g) >= 0)
+        x64_mov(&t->c, w, dst, (unsigned)t_pinned(t, g));
     else
         x64_load(&t->c, w, dst, RBP, CPU_X(g));
 }
 
 unsigned t_get(struct tr *t, unsigned g, unsigned scratch)
 {
-    if (pinned[g] >= 0)
-        return (unsigned)pinned[g];
+    if (t_pinned(t, g) >= 0)
+        return (unsigned)t_pinned(t, g);
     t_get_to(t, true, scratch, g);
     return scratch;
-}
-
-unsigned t_dst(unsigned g, unsigned scratch)
-{
-    return pinned[g] >= 0 ? (unsigned)pinned[g] : scratch;
 }
 
 void t_put(struct tr *t, unsigned g, unsigned reg)
 {
     if (g == REG_SINK)
         return;
-    if (pinned[g] >= 0) {
-        x64_mov(&t->c, true, (unsigned)pinned[g], reg);
+    if (t_pinned(t, g) >= 0) {
+        x64_mov(&t->c, true, (unsigned)t_pinned(t, g), reg);
         return;
     }
     x64_store(&t->c, true, reg, RBP, CPU_X(g));
@@ -68,8 +48,8 @@ void t_alu(struct tr *t, bool w, enum x64_alu op, unsigned dst, unsigned g)
 {
     if (g == REG_ZERO)
         x64_alu_ri(&t->c, w, op, dst, 0);
-    else if (pinned[g] >= 0)
-        x64_alu_rr(&t->c, w, op, dst, (unsigned)pinned[g]);
+    else if (t_pinned(t, g) >= 0)
+        x64_alu_rr(&t->c, w, op, dst, (unsigned)t_pinned(t, g));
     else
         x64_alu_rm(&t->c, w, op, dst, RBP, CPU_X(g));
 }
@@ -325,11 +305,14 @@ void t_tlb(struct tr *t, unsigned bytes, bool write)
 
 void t_sp_check(struct tr *t)
 {
+    unsigned sp;
+
     if (t->sp_aligned)
         return;
-    x64_rex(&t->c, false, 0, 0, R10, true);
-    x64_u8(&t->c, 0xf6); /* test r10b, 15 */
-    x64_modrm_reg(&t->c, 0, R10);
+    sp = t_get(t, REG_SP, RAX);
+    x64_rex(&t->c, false, 0, 0, sp, true);
+    x64_u8(&t->c, 0xf6); /* test sp's low byte, 15 */
+    x64_modrm_reg(&t->c, 0, sp);
     x64_u8(&t->c, 15);
     t_bail(t, CC_NE);
     t->sp_aligned = true;

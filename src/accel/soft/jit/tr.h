@@ -7,7 +7,8 @@
  * Machine registers while translated code runs:
  *   rbp  cpu + CPU_BIAS            r15  cpu->tlb
  *   rdi rsi r8 r9 r11 = x0 x1 x2 x3 x4;  rbx r12 r13 r14 = x19 x20 x21 x22;
- *   r10 = SP; all other guest registers live in cpu->x[]
+ *   r10 = SP; all other guest registers live in cpu->x[]. This assignment is
+ *   the usual one; emitters ask t_pinned, because tests draw others.
  *   rax rcx rdx xmm0-15: scratch, dead between guest instructions
  *
  * An emitter translates one instruction and returns true, or false before it
@@ -24,6 +25,7 @@
 
 #include "accel/soft/block.h"
 #include "accel/soft/jit/jit.h"
+#include "accel/soft/jit/tr_regs.h"
 #include "accel/soft/jit/x64.h"
 #include "isa_gen.h"
 
@@ -164,6 +166,7 @@ struct glue {
 struct tr {
     struct x64 c;
     const struct glue *glue;
+    const struct tr_regs *regs;
     unsigned features;
     uint32_t mode;
     const struct block *src;
@@ -240,7 +243,10 @@ extern const struct jit_emitter jit_vstruct_emitters[];
 #define CPU_V(n)    (CPU(v) + 16 * (int32_t)(n))
 
 /* The host register a guest register lives in, or -1: memory. */
-int t_pinned(unsigned g);
+static inline int t_pinned(const struct tr *t, unsigned g)
+{
+    return t->regs->pinned[g];
+}
 
 /* A host register that holds guest register g: its own, or `scratch` loaded
    with it. Read only. Keeps flags. */
@@ -251,7 +257,11 @@ void t_get_to(struct tr *t, bool w, unsigned dst, unsigned g);
 
 /* Where a result for g is best made, and putting it there. Keep flags. The
    value must be zero-extended when 32 bits are meant. */
-unsigned t_dst(unsigned g, unsigned scratch);
+static inline unsigned t_dst(const struct tr *t, unsigned g, unsigned scratch)
+{
+    return t_pinned(t, g) >= 0 ? (unsigned)t_pinned(t, g) : scratch;
+}
+
 void t_put(struct tr *t, unsigned g, unsigned reg);
 
 /* dst op= g, by register, memory or constant zero. */

@@ -304,7 +304,7 @@ struct t_place t_place(struct tr *t, const struct insn *i, int32_t off,
 void t_write_back(struct tr *t, const struct insn *i, const struct t_place *p,
                   int32_t imm)
 {
-    unsigned dst = t_dst(i->rn, RAX);
+    unsigned dst = t_dst(t, i->rn, RAX);
 
     if (p->base + imm || dst != p->va)
         x64_lea(&t->c, true, dst, p->va, p->base + imm);

@@ -13,6 +13,16 @@
 
 enum { FIRST = 8, NONE = -1 };
 
+static unsigned xmm_of(const struct tr *t, int r)
+{
+    return FIRST + ((unsigned)r ^ t->regs->vec_flip);
+}
+
+static unsigned slot_of(const struct tr *t, unsigned xmm)
+{
+    return (xmm - FIRST) ^ t->regs->vec_flip;
+}
+
 void t_vec_reset(struct tr *t)
 {
     memset(&t->vec, 0, sizeof(t->vec));
@@ -66,7 +76,7 @@ static unsigned hand_out(struct tr *t, int r)
     want(t, r, v->first_bail);
     v->reg[r].used = ++v->clock;
     v->locked |= 1u << r;
-    return FIRST + (unsigned)r;
+    return xmm_of(t, r);
 }
 
 static void fill(struct tr *t, int r, unsigned n, unsigned valid, unsigned low)
@@ -87,7 +97,7 @@ static void write_to_memory(struct tr *t, int r)
     if (!reg->dirty)
         return;
     want(t, r, t->num_bails); /* of its writer: tier 0 has clobbered it */
-    x64_vex_rm(&t->c, V_MOVUPS_ST, false, FIRST + (unsigned)r, 0, RBP,
+    x64_vex_rm(&t->c, V_MOVUPS_ST, false, xmm_of(t, r), 0, RBP,
                CPU_V(reg->vreg - 1));
     reg->dirty = false;
 }
@@ -160,7 +170,7 @@ unsigned t_vget_part(struct tr *t, unsigned bits, unsigned n)
         r = take(t);
     }
     fill(t, r, n, bits, bits);
-    load(t, bits, FIRST + (unsigned)r, n);
+    load(t, bits, xmm_of(t, r), n);
     return hand_out(t, r);
 }
 
@@ -173,7 +183,7 @@ unsigned t_vget_low(struct tr *t, unsigned bits, unsigned n, unsigned scratch)
 {
     unsigned xmm = t_vget_part(t, bits, n);
 
-    if (t->vec.reg[xmm - FIRST].low <= bits)
+    if (t->vec.reg[slot_of(t, xmm)].low <= bits)
         return xmm;
     copy_low(t, bits, scratch, xmm);
     return scratch;
@@ -213,7 +223,7 @@ void t_vstore_low(struct tr *t, unsigned bits, unsigned n, unsigned xmm)
         r = take(t);
     fill(t, r, n, 128, bits);
     t->vec.reg[r].dirty = passing;
-    x64_vex_rr(&t->c, V_MOVAPS, false, FIRST + (unsigned)r, 0, xmm);
+    x64_vex_rr(&t->c, V_MOVAPS, false, xmm_of(t, r), 0, xmm);
 }
 
 void t_vstore(struct tr *t, unsigned n, unsigned xmm)
@@ -225,7 +235,8 @@ void t_vec_reload(struct tr *t, const struct tr_bail *bail)
 {
     for (unsigned r = 0; r < TR_VEC_REGS; r++) {
         if (bail->reload >> r & 1)
-            load(t, 64u * (bail->vreg[r] >> 5), FIRST + r, bail->vreg[r] & 31);
+            load(t, 64u * (bail->vreg[r] >> 5), xmm_of(t, (int)r),
+                 bail->vreg[r] & 31);
     }
 }
 
@@ -290,7 +301,7 @@ void t_vec_restore(struct tr *t, const struct tr_vec *held)
             now->low <= h->low)
             want(t, r, t->num_bails);
         else
-            load(t, h->valid, FIRST + (unsigned)r, h->vreg - 1u);
+            load(t, h->valid, xmm_of(t, r), h->vreg - 1u);
     }
 }
 
