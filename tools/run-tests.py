@@ -523,6 +523,8 @@ def main(words):
     report.group("builds")
     built = [do_build(PLAIN)]
     if built[0]:
+        if wanted("checks"): # it reads a file that the build makes
+            check("types on macOS", ["tools/check-macos"])
         for build in (ASAN, ARM64, CLANG):
             if not (wanted(build.name) or
                     build is ARM64 and wanted("tests/kvm")): # what it runs

@@ -158,8 +158,7 @@ static int probe(const struct net_forward *f, struct err *e)
     struct sockaddr_in at = {.sin_family = AF_INET,
                              .sin_port = htons(f->host_port),
                              .sin_addr = f->host};
-    int fd = socket(AF_INET,
-                    (f->is_udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_INET, f->is_udp ? SOCK_DGRAM : SOCK_STREAM, 0);
     int on = 1, code = 0;
 
     if (fd < 0)
