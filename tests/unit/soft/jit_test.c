@@ -68,14 +68,15 @@ static uint32_t cbnz_x1(int32_t bytes)
     return CBNZ_X1 | ((uint32_t)(bytes / 4) & 0x7ffff) << 5;
 }
 
-static struct rig *rig_new(const char *tier)
+static struct rig *rig_new_counting(const char *tier, bool count_insns)
 {
     struct rig *r = calloc(1, sizeof(*r));
     struct accel_config cfg = {.vcpus = 1,
                                .gicd_base = 0x08000000,
                                .gicr_base = 0x080a0000,
                                .ram = &r->ram,
-                               .tier = tier};
+                               .tier = tier,
+                               .count_insns = count_insns};
 
     gmem_init(&r->ram);
     assert_int_equal(gmem_add(&r->ram, RAM, RAM_BYTES, NULL), 0);
@@ -85,6 +86,11 @@ static struct rig *rig_new(const char *tier)
     assert_non_null(r->vcpu);
     r->cpu = (struct cpu *)(void *)r->vcpu;
     return r;
+}
+
+static struct rig *rig_new(const char *tier)
+{
+    return rig_new_counting(tier, false);
 }
 
 static void rig_free(struct rig *r)
@@ -118,6 +124,8 @@ static enum exit_kind run_at(struct rig *r, uint64_t pc, uint64_t x1,
     state.x[1] = x1;
     state.x[2] = movz_x0(2);
     state.x[3] = x3;
+    state.sys[SYS_CPACR_EL1] = 3 << 20;
+    state.sys[SYS_VBAR_EL1] = CODE;
     assert_int_equal(soft_ops.vcpu_set(r->vcpu, &state), 0);
     memset(&r->exit, 0, sizeof(r->exit));
     soft_ops.vcpu_run(r->vcpu, &r->exit);
@@ -439,6 +447,76 @@ static void test_masked_features_stay_unused(void **state)
     rig_free(r);
 }
 
+/*
+ * Loops whose branches leave a block in its middle, loops that hold V
+ * registers, a subroutine, memory accesses that bail and an instruction that is
+ * UNDEFINED, whose handler goes on behind it:
+ *
+ *     mov x0, 0; mov x5, 0
+ *  a: add x0, x0, 1; tbz x1, 0, c
+ *     add x5, x5, x1; str x5, [x3]; ldr x6, [x3, 8]; cbz x6, b
+ *     add x5, x5, 1
+ *  b: bl leaf
+ *  c: eor x5, x5, x0; tst x5, 6; b.eq d
+ *     add x5, x5, 3; cmp x5, x1; b.hi d
+ *     udf; add x5, x5, 5
+ *  d: mov x7, 5
+ *  e: add v0.4s, v0.4s, v1.4s; tbz x7, 1, f
+ *     add v1.4s, v1.4s, v0.4s
+ *  f: subs x7, x7, 1; b.ne e
+ *     mov x7, 9
+ *  g: add v0.4s, v0.4s, v1.4s; add v2.4s, v0.4s, v1.4s; sub x7, x7, 1
+ *     cbnz x7, g
+ *     sub x1, x1, 1; cbnz x1, a
+ *     hvc 0
+ *  leaf: add x9, x9, 1; ret
+ */
+static const uint32_t branchy[] = {
+    0xd2800000, 0xd2800005, 0x91000400, 0x360000e1, 0x8b0100a5, 0xf9000065,
+    0xf9400466, 0xb4000046, 0x910004a5, 0x94000017, 0xca0000a5, 0xf27f04bf,
+    0x540000c0, 0x91000ca5, 0xeb0100bf, 0x54000068, 0x00000000, 0x910014a5,
+    0xd28000a7, 0x4ea18400, 0x36080047, 0x4ea08421, 0xf10004e7, 0x54ffff81,
+    0xd2800127, 0x4ea18400, 0x4ea18402, 0xd10004e7, 0xb5ffffa7, 0xd1000421,
+    0xb5fffc81, 0xd4000002, 0x91000529, 0xd65f03c0};
+
+/* At VBAR_EL1 + 0x200: ELR_EL1 += 4 */
+static const uint32_t skip_handler[] = {0xd538402a, 0x9100114a, 0xd518402a,
+                                        0xd69f03e0};
+
+static uint64_t instructions_of(const char *tier)
+{
+    struct rig *r = rig_new_counting(tier, true);
+    uint64_t count;
+
+    put_all(r, CODE, branchy, ARRAY_LEN(branchy));
+    put_all(r, CODE + 0x200, skip_handler, ARRAY_LEN(skip_handler));
+    assert_int_equal(run_at(r, CODE, 300, RAM), EXIT_SMCCC);
+    count = stat_of(r, "instructions");
+    rig_free(r);
+    return count;
+}
+
+static void test_instructions_are_counted_exactly(void **state)
+{
+    static const char *const tiers[] = {"jit",
+                                        "jit,eager",
+                                        "jit,eager,mask=avx2",
+                                        "jit,eager,mask=all",
+                                        "jit,eager,chaos=1",
+                                        "jit,eager,chaos=2",
+                                        "jit,eager,chaos=3,regs=3",
+                                        "jit,code-kib=64",
+                                        "jit,paranoid"};
+    uint64_t expected = instructions_of("interp");
+
+    (void)state;
+    assert_true(expected > 300 * 60);
+    for (size_t n = 0; n < ARRAY_LEN(tiers); n++) {
+        print_message("%s\n", tiers[n]);
+        assert_int_equal(instructions_of(tiers[n]), expected);
+    }
+}
+
 /* Each draw is an assignment, seeds matter, and what has no register of the
    host's by one seed has one by another. */
 static void test_registers_are_drawn_by_a_seed(void **state)
@@ -553,6 +631,7 @@ int main(void)
         cmocka_unit_test(test_lockstep_compares_memory),
         cmocka_unit_test(test_the_perf_map_has_a_line_for_each_block),
         cmocka_unit_test(test_masked_features_stay_unused),
+        cmocka_unit_test(test_instructions_are_counted_exactly),
         cmocka_unit_test(test_registers_are_drawn_by_a_seed),
         cmocka_unit_test(test_a_loop_counts_right_whatever_the_registers),
         cmocka_unit_test(test_tiers_that_mean_nothing_are_refused),

@@ -18,6 +18,7 @@ static exec_fn *executors[NUM_A64_OPS + 2];
 static uint8_t effects[NUM_A64_OPS + 2];
 static bool clobbers_rdx[NUM_A64_OPS + 2];
 static bool indexed[NUM_A64_OPS + 2];
+static bool branches[NUM_A64_OPS + 2];
 static struct t_access accesses[NUM_A64_OPS + 2];
 static pthread_once_t tables_once = PTHREAD_ONCE_INIT;
 
@@ -89,6 +90,8 @@ static void fill_tables(void)
     fill_clobbers();
     add_accesses(jit_mem_accesses);
     add_accesses(jit_vmem_accesses);
+    for (const struct jit_emitter *e = jit_branch_emitters; e->emit; e++)
+        branches[e->op] = true;
     add_indexed(jit_mem_indexed);
     add_indexed(jit_vmem_indexed);
     for (unsigned n = 0; n < NUM_A64_OPS; n++)
@@ -164,6 +167,45 @@ static void call_to(struct tr *t, const uint8_t *target)
     x64_patch(t->c.p - 4, target);
 }
 
+/*
+ * With --stats cpu->insns is exact: what was executed since the last count is
+ * added ahead of each branch and at the block's end, where nothing can leave in
+ * between, and ahead of each call of tier 0, which may not come back.
+ */
+static unsigned uncounted(const struct tr *t, unsigned idx)
+{
+    unsigned n = idx + 1;
+
+    while (n > 0 && !branches[t->src->insn[n - 1].op])
+        n--;
+    return idx + 1 - n;
+}
+
+/* rax is free between instructions; the host's flags may be wanted. */
+static void count_up(struct tr *t, unsigned insns)
+{
+    if (!t->count_insns || !insns)
+        return;
+    x64_load(&t->c, true, RAX, RBP, CPU(insns));
+    x64_lea(&t->c, true, RAX, RAX, (int32_t)insns);
+    x64_store(&t->c, true, RAX, RBP, CPU(insns));
+}
+
+static void count_ahead_of_branch(struct tr *t)
+{
+    if (t->count_insns && branches[t->src->insn[t->idx].op])
+        count_up(t, t->idx ? uncounted(t, t->idx - 1) + 1 : 1);
+}
+
+/* Around a call of tier 0 for instruction idx: for now, and taken back. */
+static void count_call(struct tr *t, enum x64_alu op, unsigned idx)
+{
+    unsigned insns = t->count_insns ? uncounted(t, idx) : 0;
+
+    if (insns)
+        x64_alu_mi(&t->c, true, op, RBP, CPU(insns), (int32_t)insns);
+}
+
 /* Tier 0 executes it; what ends a block there goes on through C, because the
    mode may have changed. */
 static void emit_fallback(struct tr *t, struct wants *w)
@@ -174,6 +216,7 @@ static void emit_fallback(struct tr *t, struct wants *w)
     t->num_fallbacks++;
     t_run_cut(t);
     t_vec_flush(t);
+    count_call(t, ALU_ADD, t->idx);
     want_record(t, w, t->idx);
     call_to(t, t->glue->fallback);
     t_vec_poison(t);
@@ -182,7 +225,9 @@ static void emit_fallback(struct tr *t, struct wants *w)
         t_pc_to(t, RAX, t_off(t) + 4);
         x64_jmp_to(&t->c, t->glue->leave);
         t->ended = true;
+        return;
     }
+    count_call(t, ALU_SUB, t->idx);
 }
 
 /* The same in each translation of a place, so that a failure comes again. */
@@ -210,6 +255,7 @@ static void emit_insn(struct tr *t, struct wants *w)
     unsigned first_bail = t->num_bails;
     jit_emit_fn *emit = emitters[i->op];
 
+    count_ahead_of_branch(t);
     t_run_begin(t);
     t->flags_kept = t->sp_kept = false;
     t->insn_start = t->c.p;
@@ -278,8 +324,10 @@ static void emit_bails(struct tr *t, struct wants *w)
             if (!t->bails[n].again)
                 x64_here(&t->c, t->bails[n].place);
         }
+        count_call(t, ALU_ADD, b->idx);
         want_record(t, w, b->idx);
         call_to(t, t->glue->miss);
+        count_call(t, ALU_SUB, b->idx);
         t_vec_poison(t);
         t_vec_reload(t, b);
         x64_jmp_to(&t->c, b->back);
@@ -329,12 +377,6 @@ static void emit_records(struct tr *t, const struct wants *w)
     }
 }
 
-static void count_insns(struct tr *t, unsigned count)
-{
-    if (t->count_insns)
-        x64_alu_mi(&t->c, true, ALU_ADD, RBP, CPU(insns), (int32_t)count);
-}
-
 static void emit_first_pass(struct tr *t, struct wants *w)
 {
     t->loop.found = t->loop.second_pass = false;
@@ -343,11 +385,11 @@ static void emit_first_pass(struct tr *t, struct wants *w)
     t->runs.open = NULL;
     t->runs.off = false;
     t_vec_reset(t);
-    count_insns(t, t->src->count);
     for (t->idx = 0; t->idx < t->src->count && !t->ended; t->idx++)
         emit_insn(t, w);
     if (!t->ended) {
         t->idx--;
+        count_up(t, uncounted(t, t->idx));
         t_exit_to(t, t_off(t) + 4);
     }
 }
@@ -359,7 +401,6 @@ static void emit_second_pass(struct tr *t, struct wants *w)
     x64_here(&t->c, t->loop.enter);
     t_vec_resume(t, &t->loop.vec);
     t->flags_live = t->flags_pending = t->sp_aligned = false;
-    count_insns(t, t->loop.idx + 1);
     for (t->idx = 0; t->idx <= t->loop.idx; t->idx++)
         emit_insn(t, w);
 }
