@@ -441,9 +441,9 @@ struct server *server_new(int fd, const struct server_config *cfg,
     pthread_mutex_init(&s->lock, NULL);
     for (size_t n = 0; n < MAX_CONNS; n++)
         s->conns[n].fd = -1;
-    rc = pthread_create(&s->thread, NULL, server_thread, s);
-    if (rc) {
-        err_set(e, -rc, "cannot start the API's thread: %s", strerror(rc));
+    rc = host_thread_start(&s->thread, server_thread, s);
+    if (rc < 0) {
+        err_set(e, rc, "cannot start the API's thread: %s", strerror(-rc));
         release(s);
         return NULL;
     }

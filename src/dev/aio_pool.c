@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "dev/aio_engine.h"
+#include "host/host.h"
 
 enum { POOL_THREADS = 4 };
 
@@ -188,17 +188,13 @@ static const struct aio_engine pool_engine = {
 static int start_threads(struct pool *p)
 {
     unsigned want = MIN(p->base.depth, (unsigned)POOL_THREADS);
-    sigset_t all, old;
     int rc = 0;
 
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
     while (p->num_threads < want && rc == 0) {
-        rc = pthread_create(&p->threads[p->num_threads], NULL, pool_main, p);
+        rc = host_thread_start(&p->threads[p->num_threads], pool_main, p);
         p->num_threads += rc == 0;
     }
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return p->num_threads ? 0 : -rc;
+    return p->num_threads ? 0 : rc;
 }
 
 struct aio *aio_pool_new(const struct aio *proto, struct err *e)

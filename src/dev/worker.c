@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -414,20 +413,12 @@ static void *worker_main(void *ctx)
     return NULL;
 }
 
-/* Signals are for the thread that owns the event loop, but for the one that
-   our own accesses to guest memory raise (host/filemap.h). */
 static int start_thread(struct worker *w, struct err *e)
 {
-    sigset_t all, old;
-    int rc;
+    int rc = host_thread_start(&w->thread, worker_main, w);
 
-    sigfillset(&all);
-    sigdelset(&all, SIGBUS);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    rc = pthread_create(&w->thread, NULL, worker_main, w);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (rc)
-        return err_set(e, -rc, "cannot start the I/O thread: %s", strerror(rc));
+    if (rc < 0)
+        return err_set(e, rc, "cannot start the I/O thread: %s", strerror(-rc));
     w->has_thread = true;
     return 0;
 }

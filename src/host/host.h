@@ -7,6 +7,7 @@
  * #if lives in this folder. Any thread may call any of it.
  */
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,6 +30,10 @@ struct host_thread_times {
 int host_thread_open(void);
 void host_thread_read(int fd, struct host_thread_times *times);
 void host_thread_close(int fd); /* takes -1 */
+
+/* Starts a thread that gets no signal but those of a crash: the others are for
+   the thread that owns the event loop. Negative errno on failure. */
+int host_thread_start(pthread_t *thread, void *(*run)(void *), void *arg);
 
 /* Cannot fail on a host that has booted; aborts otherwise. */
 void host_random(void *buf, size_t bytes);

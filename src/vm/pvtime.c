@@ -33,6 +33,7 @@ struct thread {
     _Atomic bool asked; /* set by the vCPU's thread; then all is the worker's */
     int fd;             /* owned; -1: the host does not say */
     uint64_t ran_ns, waited_ns; /* at the last look */
+    uint64_t paused_ns;         /* of all pauses: up to then */
     uint64_t stolen_ns;         /* what the guest reads */
 };
 
@@ -43,9 +44,8 @@ struct pvtime {
     struct worker_event start;
     struct worker_timer timer;
     uint64_t look_ns;
-    uint64_t paused_at; /* 0: it is not paused */
-    _Atomic uint64_t paused_ns;
-    uint64_t added_ns; /* of paused_ns: the worker has passed it on */
+    uint64_t paused_at;         /* 0: it is not paused */
+    _Atomic uint64_t paused_ns; /* all pauses together */
     struct thread threads[VM_MAX_VCPUS];
 };
 
@@ -65,10 +65,11 @@ static void show(struct pvtime *p, unsigned vcpu)
 }
 
 /* True: it has run. */
-static bool look_at(struct pvtime *p, unsigned vcpu, uint64_t paused_ns)
+static bool look_at(struct pvtime *p, unsigned vcpu)
 {
     struct thread *t = &p->threads[vcpu];
     struct host_thread_times now = {t->ran_ns, t->waited_ns};
+    uint64_t paused_ns = p->paused_ns - t->paused_ns;
     bool ran;
 
     if (t->fd >= 0)
@@ -80,30 +81,26 @@ static bool look_at(struct pvtime *p, unsigned vcpu, uint64_t paused_ns)
     }
     t->ran_ns = now.ran_ns;
     t->waited_ns = now.waited_ns;
+    t->paused_ns += paused_ns;
     return ran;
 }
 
 static void look(void *ctx)
 {
     struct pvtime *p = ctx;
-    uint64_t paused_ns = p->paused_ns;
     bool any = false;
 
     for (unsigned n = 0; n < p->vcpus; n++)
         if (p->threads[n].asked)
-            any |= look_at(p, n, paused_ns - p->added_ns);
-    p->added_ns = paused_ns;
+            any |= look_at(p, n);
     p->look_ns = any ? LOOK_MIN_NS : MIN(2 * p->look_ns, LOOK_MAX_NS);
     worker_timer_set(p->worker, &p->timer, host_mono_ns() + p->look_ns);
 }
 
-/* What was before the guest asked is not its business. */
 static void begin(void *ctx)
 {
     struct pvtime *p = ctx;
 
-    if (!p->look_ns)
-        p->added_ns = p->paused_ns;
     p->look_ns = LOOK_MIN_NS;
     worker_timer_set(p->worker, &p->timer, host_mono_ns() + p->look_ns);
 }
@@ -157,7 +154,8 @@ gpa_t pvtime_ask(struct pvtime *p, unsigned vcpu)
         host_thread_read(t->fd, &now);
     t->ran_ns = now.ran_ns;
     t->waited_ns = now.waited_ns;
-    t->asked = true; /* and the worker may look */
+    t->paused_ns = p->paused_ns; /* what was before it asked is not its own */
+    t->asked = true;             /* and the worker may look */
     worker_post(p->worker, &p->start);
     return slot_of(p, vcpu);
 }

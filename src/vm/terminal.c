@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -312,26 +311,16 @@ static bool wants_input(const struct terminal_opts *opts)
            isatty(opts->in_fd);
 }
 
-/* Signals are for the other threads: a write to a closed pipe is an error
-   here, and a read by a background job, too. Not those of a crash: where they
-   are blocked no handler would restore the terminal. */
+/* Without signals, a write to a closed pipe is an error here, and a read by a
+   background job, too. */
 static int start_thread(pthread_t *thread, void *(*run)(void *),
                         struct terminal *t, struct err *e)
 {
-    static const int crashes[] = {SIGSEGV, SIGBUS,  SIGILL, SIGFPE,
-                                  SIGABRT, SIGTRAP, SIGSYS};
-    sigset_t mask, old;
-    int ret;
+    int rc = host_thread_start(thread, run, t);
 
-    sigfillset(&mask);
-    for (unsigned n = 0; n < ARRAY_LEN(crashes); n++)
-        sigdelset(&mask, crashes[n]);
-    pthread_sigmask(SIG_SETMASK, &mask, &old);
-    ret = pthread_create(thread, NULL, run, t);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (ret != 0)
-        return err_set(e, -ret, "cannot start a thread for the console: %s",
-                       strerror(ret));
+    if (rc < 0)
+        return err_set(e, rc, "cannot start a thread for the console: %s",
+                       strerror(-rc));
     return 0;
 }
 

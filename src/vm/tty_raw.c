@@ -89,7 +89,7 @@ static void on_stop(int sig)
 {
     struct sigaction dfl = {.sa_handler = SIG_DFL}, ours;
     int saved_errno = errno;
-    sigset_t set;
+    sigset_t set, all;
 
     restore();
     sigemptyset(&dfl.sa_mask);
@@ -97,7 +97,8 @@ static void on_stop(int sig)
     raise(sig);
     sigemptyset(&set);
     sigaddset(&set, sig);
-    pthread_sigmask(SIG_UNBLOCK, &set, NULL); /* stops here */
+    pthread_sigmask(SIG_UNBLOCK, &set, &all); /* stops here */
+    pthread_sigmask(SIG_SETMASK, &all, NULL); /* the next waits its turn */
     sigaction(sig, &ours, NULL);
     make_raw();
     errno = saved_errno;

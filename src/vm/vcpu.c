@@ -301,11 +301,11 @@ static void *vcpu_thread(void *arg)
 
 static int start_thread(struct vcpu *v, struct err *e)
 {
-    int rc = pthread_create(&v->thread, NULL, vcpu_thread, v);
+    int rc = host_thread_start(&v->thread, vcpu_thread, v);
 
-    if (rc)
-        return err_set(e, -rc, "cannot start the thread of vCPU %u: %s",
-                       v->index, strerror(rc));
+    if (rc < 0)
+        return err_set(e, rc, "cannot start the thread of vCPU %u: %s",
+                       v->index, strerror(-rc));
     v->has_thread = true;
     return 0;
 }

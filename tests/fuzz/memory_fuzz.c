@@ -187,6 +187,11 @@ static void make(struct machine *m, unsigned kind)
     rings_start(&m->rings, 1, m->drives_mem ? 2 : 0);
 }
 
+static void remove_file(void)
+{
+    unlink(path);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct log_config quiet = {.fd = -1};
@@ -200,6 +205,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         file = mkstemp(path);
         if (file < 0)
             abort();
+        atexit(remove_file);
     }
     make(&m, (unsigned)take(&in, 1));
     for (unsigned n = 0; n < MAX_STEPS && in.left; n++)

@@ -174,15 +174,22 @@ static void step(struct machine *m, struct input *in)
     }
 }
 
+static char file_path[] = "/tmp/virtio-fuzz-XXXXXX";
+
+static void remove_file(void)
+{
+    unlink(file_path);
+}
+
 static const char *make_file(void)
 {
-    static char path[] = "/tmp/virtio-fuzz-XXXXXX";
-    int fd = mkstemp(path);
+    int fd = mkstemp(file_path);
 
     if (fd < 0 || ftruncate(fd, FILE_BYTES) < 0)
         abort();
     close(fd);
-    return path;
+    atexit(remove_file);
+    return file_path;
 }
 
 static void add(struct machine *m, unsigned slot, struct virtio_dev *dev)

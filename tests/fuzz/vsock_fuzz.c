@@ -170,6 +170,12 @@ static void step(struct machine *m, struct input *in)
         worker_step(m->worker);
 }
 
+static void remove_files(void)
+{
+    unlink(host.path);
+    unlink(host.server_path);
+}
+
 static void set_up(void)
 {
     snprintf(host.path, sizeof(host.path), "/tmp/vsock-fuzz-%d", (int)getpid());
@@ -181,6 +187,7 @@ static void set_up(void)
     host.server = host_unix_listen(host.server_path, 2);
     if (host.listener < 0 || host.server < 0)
         abort();
+    atexit(remove_files);
 }
 
 static void make(struct machine *m)

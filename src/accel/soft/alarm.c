@@ -79,7 +79,7 @@ struct alarm *alarm_new(struct soft_vm *vm)
     a->sleeps_until = UINT64_MAX;
     a->waker = host_waker_new();
     a->has_thread =
-        a->waker && pthread_create(&a->thread, NULL, alarm_thread, a) == 0;
+        a->waker && host_thread_start(&a->thread, alarm_thread, a) == 0;
     if (!a->has_thread) {
         alarm_free(a);
         return NULL;

@@ -232,10 +232,12 @@ static inline void driver_notify(struct driver *d)
     wr(d, 0x50, d->queue);
 }
 
-/* Until so many chains came back, for devices that work on other threads. */
+/* Until so many chains came back, for devices that work on other threads, and
+   the device no longer looks for more. */
 static inline void driver_wait(struct driver *d, uint16_t used)
 {
-    for (unsigned ms = 0; ms < 10000 && driver_used(d) != used; ms++)
+    for (unsigned ms = 0; ms < 60000 && driver_used(d) != used; ms++)
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     assert_int_equal(driver_used(d), used);
+    worker_call(d->worker, driver_settled, NULL);
 }

@@ -220,7 +220,7 @@ static void an_answer_into_read_only_memory_stops_it(void **state)
     offer_flush(1);
     driver_desc(&d, 3, FAR_FROM, 4, D_WRITE, 0);
     driver_notify(&d);
-    for (unsigned ms = 0; ms < 10000 && !(rd(&d, 0x70) & 64); ms++)
+    for (unsigned ms = 0; ms < 60000 && !(rd(&d, 0x70) & 64); ms++)
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     assert_int_equal(rd(&d, 0x70) & 64, 64);
 }

@@ -91,7 +91,7 @@ static void job_quit(void *ctx)
 static void job_tick(uv_timer_t *timer)
 {
     (void)timer;
-    job_status = ENDED; /* nobody ended it in ten seconds */
+    job_status = ENDED; /* nobody ended it in two minutes */
     uv_stop(&job_loop);
 }
 
@@ -115,7 +115,7 @@ static _Noreturn void job_main(bool graceful)
     setrlimit(RLIMIT_CORE, &none);
     uv_loop_init(&job_loop);
     uv_timer_init(&job_loop, &timer);
-    uv_timer_start(&timer, job_tick, 10000, 0);
+    uv_timer_start(&timer, job_tick, 120000, 0);
     if (graceful) {
         uv_signal_init(&job_loop, &term);
         uv_signal_start(&term, job_sigterm, SIGTERM);
@@ -183,7 +183,7 @@ static bool tty_is_raw(void)
 
 static bool becomes_raw(bool wanted)
 {
-    for (unsigned n = 0; n < 5000 && tty_is_raw() != wanted; n++)
+    for (unsigned n = 0; n < 60000 && tty_is_raw() != wanted; n++)
         usleep(1000);
     return tty_is_raw() == wanted;
 }
@@ -232,7 +232,7 @@ static bool stops(void)
     struct pollfd p = {.fd = news, .events = POLLIN};
     pid_t who;
 
-    return poll(&p, 1, 5000) == 1 &&
+    return poll(&p, 1, 60000) == 1 &&
            read(news, &who, sizeof(who)) == sizeof(who) && who == job;
 }
 
@@ -248,14 +248,14 @@ static void keys(const char *text)
     assert_int_equal(write(master, text, strlen(text)), (ssize_t)strlen(text));
 }
 
-/* Whether `text` appears within 5 s. */
+/* Whether `text` appears within a minute. */
 static bool shows(const char *text)
 {
     static char seen[65536];
     struct pollfd p = {.fd = master, .events = POLLIN};
     size_t len = 0;
 
-    while (poll(&p, 1, 5000) > 0) {
+    while (poll(&p, 1, 60000) > 0) {
         ssize_t got = read(master, seen + len, sizeof(seen) - 1 - len);
 
         if (got <= 0)
