@@ -68,21 +68,6 @@ KNOWN = {
     },
 }
 
-# What the emulated host loses of a guest's output: after an illegal exception
-# return its stores to the UART get lost for a while. Nothing of it reaches KVM,
-# and the guest's last line counts these tests among those that passed.
-LOST = {
-    "exception": [
-        "an_illegal_return_is_reported_at_its_target",
-        "exceptions_nest",
-        "software_step_stops_behind_one_instruction",
-        "a_breakpoint_stops_before_its_instruction",
-        "a_watchpoint_stops_at_loads_and_stores",
-        "registers_survive",
-    ]
-}
-
-
 def results(text):
     """Test -> whether it passed, and what was wrong."""
     found, wrong = {}, []
@@ -117,8 +102,7 @@ def run_kvm(host, name, cpus):
     found = results(text)
     done = re.search(r"^done (\d+) tests, (\d+) failed", text, re.M)
     assert done, text
-    lost = int(done.group(1)) - len(found)
-    assert lost <= len(LOST.get(name, [])), text
+    assert int(done.group(1)) == len(found), text
     assert int(done.group(2)) == sum(not ok for ok, _ in found.values()), text
     return found
 
@@ -137,7 +121,7 @@ def test_an_access_that_is_not_decoded_ends_the_guest_with_a_sentence(host):
 @pytest.mark.parametrize("name,cpus", RUNS, ids=[f"{n}-{c}cpu" for n, c in RUNS])
 def test_a_guest_sees_what_it_sees_under_the_software_cpu(host, name, cpus):
     soft, kvm = run_soft(name, cpus), run_kvm(host, name, cpus)
-    assert soft.keys() - set(LOST.get(name, [])) <= kvm.keys() <= soft.keys()
+    assert kvm.keys() == soft.keys()
     known = KNOWN.get(name, {})
     wrong = [
         "\n".join([test, *kvm[test][1]])
