@@ -60,11 +60,12 @@ void host_code_release(struct host_code *code)
     code->rw = code->rx = NULL;
 }
 
-void host_code_discard(struct host_code *code)
+void host_code_discard(struct host_code *code, uint64_t from)
 {
 #ifdef __linux__
-    madvise(code->rw, (size_t)code->bytes, MADV_REMOVE);
+    madvise(code->rw + from, (size_t)(code->bytes - from), MADV_REMOVE);
 #else
     (void)code;
+    (void)from;
 #endif
 }

@@ -20,5 +20,6 @@ struct host_code {
 int host_code_init(struct host_code *code, uint64_t bytes, struct err *e);
 void host_code_release(struct host_code *code); /* any number of times */
 
-/* Gives the pages' memory back to the host; they read as zero. */
-void host_code_discard(struct host_code *code);
+/* Gives the memory of all pages from byte `from` on, a multiple of the host
+   page, back to the host; they read as zero. */
+void host_code_discard(struct host_code *code, uint64_t from);

@@ -10,7 +10,7 @@
 #include "base/heap.h"
 #include "host/host.h"
 
-enum { HASH_BITS = 14 };
+enum { HASH_BITS = 15 };
 
 struct block_cache {
     struct block *hash[1 << HASH_BITS];

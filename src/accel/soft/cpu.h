@@ -181,7 +181,8 @@ struct soft_vm {
     struct gic *gic;     /* owned */
     struct alarm *alarm; /* owned */
     gpa_t gicd_base, gicr_base;
-    uint64_t jit_bytes; /* code arena of each CPU; 0: tier 0 only */
+    uint64_t jit_bytes;        /* of code, each CPU's own; 0: tier 0 only */
+    _Atomic uint64_t jit_pool; /* of code, left for who needs more */
     unsigned jit_features;
     bool count_insns;
     struct tier tier;

@@ -75,6 +75,17 @@ static int reserve_code_gens(struct soft_vm *vm, struct err *e)
 #define DEFAULT_CODE_BYTES (64 * MIB)
 #define LEAST_CODE_BYTES   (64 * KIB)
 
+/* Half is shared out, the other half is for who needs it: a program that runs
+   on one CPU may have most of it. */
+static void share_code_bytes(struct soft_vm *vm, uint64_t bytes, unsigned vcpus)
+{
+    uint64_t own = vcpus == 1 ? bytes : bytes / 2 / vcpus;
+
+    vm->jit_bytes = MAX(align_down(own, host_page_bytes()), LEAST_CODE_BYTES);
+    own = vm->jit_bytes * vcpus;
+    atomic_init(&vm->jit_pool, bytes > own ? bytes - own : 0);
+}
+
 static int choose_tier(struct soft_vm *vm, const struct accel_config *cfg,
                        struct err *e)
 {
@@ -92,8 +103,7 @@ static int choose_tier(struct soft_vm *vm, const struct accel_config *cfg,
         bytes = tier->code_kib * KIB;
     tier->eager |= cfg->eager;
     tier->mask_features |= cfg->mask_features;
-    vm->jit_bytes = MAX(align_down(bytes / cfg->vcpus, host_page_bytes()),
-                        LEAST_CODE_BYTES);
+    share_code_bytes(vm, bytes, cfg->vcpus);
     vm->jit_features = jit_host_features() & ~tier->mask_features;
     if (tier->eager)
         vm->jit_features |= JIT_POISON;

@@ -8,8 +8,9 @@
 #include "base/heap.h"
 #include "host/host.h"
 
-enum { HASH_BITS = 14, PAGE_HASH_BITS = 10 };
+enum { HASH_BITS = 16, PAGE_HASH_BITS = 12 };
 enum { META_SHARE = 2 }; /* the side tables may take half of the code's size */
+enum { PIECE_BYTES = 256 << 10 /* of the pool */ };
 
 struct jpage {
     struct jpage *next; /* in its hash chain */
@@ -19,15 +20,16 @@ struct jpage {
     struct jblock *blocks;
 };
 
+/* There are many: places are offsets in the arena. */
 struct jexit {
-    uint8_t *place;    /* the displacement, in the writable view */
-    uint8_t *unlinked; /* what it leads to when it is not linked */
-    uint8_t *late;     /* NULL, or displacement to link if NZCV is wanted */
-    uint8_t *keep;     /* NULL, or the code that is for that alone */
-    struct jblock *owner;
-    struct tr_slot *slot; /* NULL: within the page */
-    int64_t target;
-    uint32_t next; /* number + 1 of the next one linked to the same block */
+    uint32_t place;    /* the displacement */
+    uint32_t unlinked; /* what it leads to when it is not linked */
+    uint32_t late;     /* 0, or displacement to link if NZCV is wanted */
+    uint32_t keep;     /* 0, or the code that is for that alone */
+    uint32_t slot;     /* 0: within the page */
+    uint32_t owner;    /* the block, in `meta` */
+    int32_t target;    /* from the page's start */
+    uint32_t next;     /* number + 1 of the next one linked to the same block */
 };
 
 struct jit_cache {
@@ -37,8 +39,10 @@ struct jit_cache {
     unsigned features;
     bool count_insns;
     uint64_t chaos;
-    uint64_t start, used; /* of code.rw: behind the glue; the first free */
-    uint8_t *meta;        /* owned: blocks, pages, words */
+    uint64_t start, used;  /* of code.rw: behind the glue; the first free */
+    uint64_t own, granted; /* bytes: without the pool, with what is of it */
+    _Atomic uint64_t *pool;
+    uint8_t *meta; /* owned: blocks, pages, words */
     uint64_t meta_bytes, meta_used;
     struct jexit *exits; /* owned, lazily backed */
     uint32_t num_exits, max_exits;
@@ -76,24 +80,50 @@ static int cache_map(struct jit_cache *cache, uint64_t bytes)
     return 0;
 }
 
-struct jit_cache *jit_cache_new(uint64_t bytes, unsigned features)
+struct jit_cache *jit_cache_new(uint64_t own, _Atomic uint64_t *pool,
+                                unsigned features)
 {
     struct jit_cache *cache = heap_zalloc(sizeof(*cache));
 
     if (!cache)
         return NULL;
     cache->features = features;
-    if (cache_map(cache, bytes) < 0) {
+    cache->own = cache->granted = own;
+    cache->pool = pool;
+    if (cache_map(cache, own + align_down(*pool, PIECE_BYTES)) < 0) {
         jit_cache_free(cache);
         return NULL;
     }
     return cache;
 }
 
+static void give_back(struct jit_cache *cache)
+{
+    uint64_t taken = cache->granted - cache->own;
+
+    cache->granted = cache->own;
+    atomic_fetch_add(cache->pool, taken);
+}
+
+static bool take_piece(struct jit_cache *cache)
+{
+    uint64_t left = atomic_load(cache->pool);
+
+    do {
+        if (left < PIECE_BYTES ||
+            cache->code.bytes - cache->granted < PIECE_BYTES)
+            return false;
+    } while (
+        !atomic_compare_exchange_weak(cache->pool, &left, left - PIECE_BYTES));
+    cache->granted += PIECE_BYTES;
+    return true;
+}
+
 void jit_cache_free(struct jit_cache *cache)
 {
     if (!cache)
         return;
+    give_back(cache);
     host_code_release(&cache->code);
     host_unreserve(cache->meta, cache->meta_bytes);
     host_unreserve(cache->exits,
@@ -111,6 +141,10 @@ void jit_cache_flush(struct jit_cache *cache)
     cache->num_exits = 0;
     cache->epoch++;
     cache->stats.flushes++;
+    if (cache->granted > cache->own) {
+        host_code_discard(&cache->code, cache->own);
+        give_back(cache);
+    }
 }
 
 uint32_t jit_cache_epoch(const struct jit_cache *cache)
@@ -142,14 +176,19 @@ static void *meta_take(struct jit_cache *cache, uint64_t bytes)
     return p;
 }
 
-static bool has_room(const struct jit_cache *cache, unsigned count)
+static bool has_room(struct jit_cache *cache, unsigned count)
 {
     uint64_t meta = sizeof(struct jblock) + sizeof(struct jpage) +
                     count * sizeof(uint32_t) + 64;
 
-    return cache->used + translate_room(count) <= cache->code.bytes &&
-           cache->meta_used + meta <= cache->meta_bytes &&
-           cache->num_exits + TR_MAX_EXITS <= cache->max_exits;
+    if (cache->meta_used + meta > cache->meta_bytes ||
+        cache->num_exits + TR_MAX_EXITS > cache->max_exits)
+        return false;
+    while (cache->used + translate_room(count) > cache->granted) {
+        if (!take_piece(cache))
+            return false;
+    }
+    return true;
 }
 
 static uint64_t mix(uint64_t x)
@@ -184,26 +223,29 @@ static struct jpage *page_of(struct jit_cache *cache, gpa_t pa, uint32_t gen)
 
 /* Where the target sets NZCV itself, what writes it for others is skipped: a
    stub that ends at `late`, or code in line that becomes two NOPs. */
-static void patch_exit(const struct jexit *x, const struct jblock *b)
+static void patch_exit(const struct jit_cache *cache, const struct jexit *x,
+                       const struct jblock *b)
 {
+    uint8_t *rw = cache->code.rw;
     static const uint8_t nops[T_KEEP_BYTES] = {0x0f, 0x1f, 0x84, 0,    0, 0,
                                                0,    0,    0x0f, 0x1f, 0};
 
     if (x->late && !b->sets_flags)
-        x64_patch(x->late, b->entry);
+        x64_patch(rw + x->late, b->entry);
     else
-        x64_patch(x->place, b->entry);
+        x64_patch(rw + x->place, b->entry);
     if (x->keep && b->sets_flags)
-        memcpy(x->keep, nops, sizeof(nops));
+        memcpy(rw + x->keep, nops, sizeof(nops));
 }
 
-static void unpatch_exit(const struct jexit *x)
+static void unpatch_exit(const struct jit_cache *cache, const struct jexit *x)
 {
-    struct x64 c = {.p = x->keep};
+    uint8_t *rw = cache->code.rw;
+    struct x64 c = {.p = rw + x->keep};
 
-    x64_patch(x->place, x->unlinked);
+    x64_patch(rw + x->place, rw + x->unlinked);
     if (x->late)
-        x64_patch(x->late, x->late + 4);
+        x64_patch(rw + x->late, rw + x->late + 4);
     if (x->keep)
         t_flags_keep(&c);
 }
@@ -213,7 +255,7 @@ static void unlink_incoming(struct jit_cache *cache, struct jblock *b)
     while (b->incoming) {
         struct jexit *x = &cache->exits[b->incoming - 1];
 
-        unpatch_exit(x);
+        unpatch_exit(cache, x);
         b->incoming = x->next;
         x->next = 0;
         cache->stats.unlinks++;
@@ -292,22 +334,36 @@ static struct jblock *keep_block(struct jit_cache *cache,
     return b;
 }
 
-static void keep_exits(struct jit_cache *cache, const struct tr *t,
-                       struct jblock *b)
+static uint32_t place_of(const struct jit_cache *cache, const uint8_t *p)
 {
+    return p ? (uint32_t)(p - cache->code.rw) : 0;
+}
+
+static void keep_exits(struct jit_cache *cache, const struct tr *t,
+                       const struct jblock *b)
+{
+    uint32_t owner = (uint32_t)((const uint8_t *)b - cache->meta);
+
     for (unsigned n = 0; n < t->num_exits; n++) {
+        const struct tr_exit *x = &t->exits[n];
         int32_t rel;
 
-        memcpy(&rel, t->exits[n].place, sizeof(rel));
+        memcpy(&rel, x->place, sizeof(rel));
         cache->exits[cache->num_exits++] =
-            (struct jexit){.place = t->exits[n].place,
-                           .unlinked = t->exits[n].place + 4 + rel,
-                           .late = t->exits[n].late,
-                           .keep = t->exits[n].keep,
-                           .owner = b,
-                           .slot = (void *)t->exits[n].slot,
-                           .target = t->exits[n].target};
+            (struct jexit){.place = place_of(cache, x->place),
+                           .unlinked = place_of(cache, x->place + 4 + rel),
+                           .late = place_of(cache, x->late),
+                           .keep = place_of(cache, x->keep),
+                           .slot = place_of(cache, x->slot),
+                           .owner = owner,
+                           .target = (int32_t)x->target};
     }
+}
+
+static const struct jblock *owner_of(const struct jit_cache *cache,
+                                     const struct jexit *x)
+{
+    return (const void *)(cache->meta + x->owner);
 }
 
 struct jblock *jit_cache_add(struct jit_cache *cache, const struct block *src,
@@ -322,7 +378,7 @@ struct jblock *jit_cache_add(struct jit_cache *cache, const struct block *src,
         return NULL;
     t->c = (struct x64){.p = cache->code.rw + cache->used,
                         .base = cache->code.rw,
-                        .limit = cache->code.rw + cache->code.bytes};
+                        .limit = cache->code.rw + cache->granted};
     t->glue = &cache->glue;
     t->regs = &cache->regs;
     t->features = cache->features;
@@ -356,24 +412,25 @@ void jit_cache_link(struct jit_cache *cache, uint32_t number, struct jblock *b,
                     uint32_t tag)
 {
     struct jexit *x = &cache->exits[number];
+    const struct jblock *owner = owner_of(cache, x);
 
     if (cache->chaos && mix(cache->chaos ^ number) >> 63)
         return; /* always or never */
-    if (x->slot && x->owner->mode == b->mode) {
-        *x->slot =
+    if (x->slot && owner->mode == b->mode) {
+        *(struct tr_slot *)(void *)(cache->code.rw + x->slot) =
             (struct tr_slot){.tag = tag, .host = jit_cache_host(cache, b)};
         cache->stats.far_links++;
     }
     if (x->slot)
         return;
-    if (x->owner->page != b->page || x->owner->mode != b->mode ||
+    if (owner->page != b->page || owner->mode != b->mode ||
         (int64_t)(b->pa & 4095) != x->target || x->next)
         return;
     for (uint32_t n = b->incoming; n; n = cache->exits[n - 1].next) {
         if (n - 1 == number)
             return;
     }
-    patch_exit(x, b);
+    patch_exit(cache, x, b);
     x->next = b->incoming;
     b->incoming = number + 1;
     cache->stats.links++;

@@ -12,7 +12,7 @@
  * (jit_cache_check), and a block is compared with memory before it runs again.
  *
  * When the arena is full all of it is forgotten. No other thread ever sees any
- * of this.
+ * of this; CPUs share no more than the count of bytes that are left to all.
  */
 
 #include "accel/soft/jit/glue.h"
@@ -37,7 +37,11 @@ struct jblock {
 
 struct jit_cache; /* owned by its CPU's jit */
 
-struct jit_cache *jit_cache_new(uint64_t bytes, unsigned features);
+/* own: bytes of code that this CPU may have whatever others do; pool: bytes
+   that are nobody's. Who has used up its own takes pieces of the pool, and
+   gives them back when it forgets everything. */
+struct jit_cache *jit_cache_new(uint64_t own, _Atomic uint64_t *pool,
+                                unsigned features);
 void jit_cache_free(struct jit_cache *cache);
 void jit_cache_flush(struct jit_cache *cache);
 uint32_t jit_cache_epoch(const struct jit_cache *cache); /* moves at a flush */

@@ -102,7 +102,7 @@ struct jit *jit_new(struct cpu *cpu, uint64_t bytes, unsigned features)
     simd_const_init(cpu);
     cpu->jumps = jit->jumps[0];
     cpu->fallbacks = jit->fallbacks;
-    jit->cache = jit_cache_new(bytes, features);
+    jit->cache = jit_cache_new(bytes, &cpu->vm->jit_pool, features);
     if (!jit->cache) {
         heap_free(jit);
         return NULL;

@@ -36,8 +36,9 @@ unsigned jit_host_features(void);
 /* Whether this build has a translator for its host. */
 bool jit_is_here(void);
 
-/* bytes: the arena's limit; it grows as it is used. NULL: no memory, or the
-   host gives no executable pages. */
+/* bytes: of code that this CPU may have, beside what is in vm->jit_pool; the
+   arena grows as it is used. NULL: no memory, or the host gives no executable
+   pages. */
 struct jit *jit_new(struct cpu *cpu, uint64_t bytes, unsigned features);
 void jit_free(struct jit *jit);
 
