@@ -21,6 +21,19 @@ uint64_t host_thread_cpu_ns(void);
 uint64_t host_process_cpu_ns(void);
 uint64_t host_page_bytes(void);
 
+/* How many of the host's CPUs this process may use, at the start. */
+unsigned host_cpus(void);
+
+/* In a loop that looks for what another thread stores. */
+static inline void host_spin(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
 /* How long a thread has run, and how long it was ready and did not because
    others did. open: of the calling thread; -1: this host does not say. read:
    from any thread; leaves *times alone if it cannot. */

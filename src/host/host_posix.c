@@ -8,6 +8,8 @@
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
+#include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -60,6 +62,27 @@ uint64_t host_process_cpu_ns(void)
 uint64_t host_page_bytes(void)
 {
     return (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static pthread_once_t cpus_once = PTHREAD_ONCE_INIT;
+static unsigned num_cpus;
+
+static void count_cpus(void)
+{
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+#ifdef __linux__
+    cpu_set_t set;
+
+    if (sched_getaffinity(0, sizeof(set), &set) == 0)
+        count = CPU_COUNT(&set);
+#endif
+    num_cpus = count > 0 ? (unsigned)count : 1;
+}
+
+unsigned host_cpus(void)
+{
+    pthread_once(&cpus_once, count_cpus);
+    return num_cpus;
 }
 
 #ifdef __linux__

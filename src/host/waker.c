@@ -1,17 +1,75 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Sleep and wake on a mutex and a condition variable. Darwin's condition
- * variables know no monotonic clock but have a relative wait, Linux the other
- * way round: the only #if here.
+ * Sleep and wake. On Linux a futex: to wake who does not sleep is one exchange.
+ * Elsewhere a mutex and a condition variable; Darwin's know no monotonic clock
+ * but have a relative wait.
  */
 
 #include "host/host.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <time.h>
 
+#ifdef __linux__
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 #include "base/heap.h"
+
+#ifdef __linux__
+
+enum { WAKER_IDLE, WAKER_WOKEN, WAKER_SLEEPING };
+
+struct host_waker {
+    _Atomic uint32_t word; /* the futex: WAKER_ */
+};
+
+struct host_waker *host_waker_new(void)
+{
+    return heap_zalloc(sizeof(struct host_waker));
+}
+
+void host_waker_free(struct host_waker *w)
+{
+    heap_free(w);
+}
+
+void host_waker_wake(struct host_waker *w)
+{
+    if (atomic_exchange(&w->word, WAKER_WOKEN) == WAKER_SLEEPING)
+        syscall(SYS_futex, &w->word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+/* While the word says so; its bitset form takes a point in time. False: that
+   has come. */
+static bool sleep_on(struct host_waker *w, uint64_t deadline_ns)
+{
+    struct timespec ts = {.tv_sec = (time_t)(deadline_ns / 1000000000u),
+                          .tv_nsec = (long)(deadline_ns % 1000000000u)};
+    long rc = syscall(SYS_futex, &w->word, FUTEX_WAIT_BITSET_PRIVATE,
+                      WAKER_SLEEPING, deadline_ns == UINT64_MAX ? NULL : &ts,
+                      NULL, FUTEX_BITSET_MATCH_ANY);
+
+    return rc == 0 || errno != ETIMEDOUT;
+}
+
+bool host_waker_wait(struct host_waker *w, uint64_t deadline_ns)
+{
+    uint32_t idle = WAKER_IDLE;
+
+    if (atomic_compare_exchange_strong(&w->word, &idle, WAKER_SLEEPING)) {
+        while (atomic_load(&w->word) == WAKER_SLEEPING &&
+               sleep_on(w, deadline_ns))
+            ;
+    }
+    return atomic_exchange(&w->word, WAKER_IDLE) == WAKER_WOKEN;
+}
+
+#else
 
 struct host_waker {
     pthread_mutex_t lock;
@@ -89,3 +147,5 @@ bool host_waker_wait(struct host_waker *w, uint64_t deadline_ns)
     pthread_mutex_unlock(&w->lock);
     return woken;
 }
+
+#endif

@@ -58,7 +58,8 @@ enum attention {
 enum run_state {
     RUN_STOPPED, /* outside vcpu_run: posted work is done before it enters */
     RUN_GUEST,   /* running guest code: must acknowledge */
-    RUN_WAITING  /* in WFI or WFE: as good as stopped */
+    RUN_WAITING, /* in WFI or WFE: as good as stopped */
+    RUN_POLLING  /* the same, and sees what comes without being woken */
 };
 
 /* MMIO in the middle of an instruction: the access leaves the CPU as an exit,
@@ -126,7 +127,8 @@ struct cpu {
 
     bool event; /* the WFE event register; other CPUs set it, atomically */
     bool sleeping_wfe;
-    uint64_t wfe_first_ns, wfe_last_ns; /* of a run of WFEs in vain: timer.c */
+    uint64_t wfe_first_ns, wfe_last_ns; /* of a run of WFEs in vain: idle.c */
+    uint32_t poll_ns;                   /* in WFI, before it sleeps: idle.c */
     bool powered_off; /* vcpu_state.powered_off, kept for save and restore */
 
     struct mmio_log mmio;
@@ -186,7 +188,8 @@ struct soft_vm {
     unsigned jit_features;
     bool count_insns;
     struct tier tier;
-    uint64_t cntvoff_ns; /* start of the guest's time, host_mono_ns */
+    _Atomic int num_awake; /* CPUs that want a CPU of the host: idle.c */
+    uint64_t cntvoff_ns;   /* start of the guest's time, host_mono_ns */
 
     _Atomic uint64_t past_stats[SOFT_NUM_STATS];    /* of vCPUs since freed */
     const char *_Atomic stat_names[SOFT_NUM_STATS]; /* likewise */

@@ -183,7 +183,7 @@ static bool can_be_taken(const struct cpu *cpu, struct candidate c)
            group_priority(cpu, c) < running_priority(cpu);
 }
 
-/* The lines go first, then attention, then the look at run_state: timer.c. */
+/* The lines go first, then attention, then the look at run_state: idle.c. */
 static void set_lines(struct cpu *cpu, bool irq, bool fiq)
 {
     bool rises = (irq && !cpu->irq_line) || (fiq && !cpu->fiq_line);

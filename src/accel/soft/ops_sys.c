@@ -2,9 +2,9 @@
 /* Hints, barriers, PSTATE, system registers and system instructions. */
 
 #include "accel/soft/exc.h"
+#include "accel/soft/idle.h"
 #include "accel/soft/mem.h"
 #include "accel/soft/sysreg.h"
-#include "accel/soft/timer.h"
 #include "isa_gen.h"
 
 enum {

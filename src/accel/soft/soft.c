@@ -11,6 +11,7 @@
 #include "accel/soft/decode.h"
 #include "accel/soft/exc.h"
 #include "accel/soft/gic.h"
+#include "accel/soft/idle.h"
 #include "accel/soft/interp.h"
 #include "accel/soft/jit/jit.h"
 #include "accel/soft/mmu.h"
@@ -337,6 +338,7 @@ static void soft_vcpu_run(struct accel_vcpu *vcpu, struct vcpu_exit *exit)
 {
     struct cpu *cpu = to_cpu(vcpu);
 
+    atomic_fetch_add(&cpu->vm->num_awake, 1);
     take_answer(cpu, exit);
     cpu->exit = exit;
     atomic_store(&cpu->run_state, RUN_GUEST);
@@ -345,6 +347,7 @@ static void soft_vcpu_run(struct accel_vcpu *vcpu, struct vcpu_exit *exit)
     if (finish_mmio(cpu))
         run(cpu);
     atomic_store(&cpu->run_state, RUN_STOPPED);
+    atomic_fetch_sub(&cpu->vm->num_awake, 1);
     cpu->smccc_waiting = exit->kind == EXIT_SMCCC;
 }
 

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The generic timer, and sleeping until something happens. */
+/* The generic timer. */
 
 #include "accel/soft/timer.h"
 
-#include <sched.h>
 #include <stdatomic.h>
 
 #include "accel/soft/alarm.h"
@@ -12,15 +11,6 @@
 #include "host/host.h"
 
 enum { CTL_ENABLE = 1, CTL_IMASK = 2, CTL_ISTATUS = 4 };
-
-/* A WFE that goes on waking for nothing: a guest's lock is held elsewhere. It
-   spins at first, then lets other threads run, then sleeps. */
-enum {
-    WFE_SPIN_NS = 10 * 1000,
-    WFE_YIELD_NS = 100 * 1000,
-    WFE_SLEEP_NS = 100 * 1000,
-    WFE_PAUSE_NS = 50 * 1000 /* longer between two: they are not one wait */
-};
 
 uint64_t timer_count(const struct cpu *cpu)
 {
@@ -122,89 +112,4 @@ void timer_update(struct cpu *cpu)
 
     cpu->timer_deadline_ns = MIN(phys, virt);
     alarm_changed(cpu->vm->alarm, cpu->timer_deadline_ns);
-}
-
-/*
- * Sleeping. Whoever has something for a CPU (gic.c, the poster of work, a kick)
- * first writes it and then looks at run_state, or wakes without looking; the
- * sleeper first writes run_state and then looks for all of that. Both orders
- * are sequentially consistent, so one of the two sees the other. The waker
- * itself remembers a wake that comes before the wait.
- */
-static bool has_reason_to_run(const struct cpu *cpu)
-{
-    return cpu->irq_line || cpu->fiq_line ||
-           cpu->attention & (ATT_KICK | ATT_WORK | ATT_EXIT);
-}
-
-/* Until then; true if there may be more to wait for. */
-static bool sleep_until(struct cpu *cpu, uint64_t deadline_ns)
-{
-    bool slept = false;
-
-    atomic_store(&cpu->run_state, RUN_WAITING);
-    if (!has_reason_to_run(cpu)) {
-        host_waker_wait(cpu->waker, deadline_ns);
-        slept = true;
-    }
-    atomic_store(&cpu->run_state, RUN_GUEST);
-    alarm_changed(cpu->vm->alarm, cpu->timer_deadline_ns);
-    return slept;
-}
-
-void cpu_wfi(struct cpu *cpu)
-{
-    do
-        timer_update(cpu);
-    while (sleep_until(cpu, cpu->timer_deadline_ns) && !has_reason_to_run(cpu));
-}
-
-/* True if the event register was set; clears it. */
-static bool take_event(struct cpu *cpu)
-{
-    return __atomic_exchange_n(&cpu->event, false, __ATOMIC_SEQ_CST);
-}
-
-/* How long this CPU has been waking and finding nothing. */
-static uint64_t wfe_streak_ns(struct cpu *cpu, uint64_t now)
-{
-    if (now - cpu->wfe_last_ns > WFE_PAUSE_NS)
-        cpu->wfe_first_ns = now;
-    return now - cpu->wfe_first_ns;
-}
-
-void cpu_wfe(struct cpu *cpu)
-{
-    uint64_t now = host_mono_ns();
-    uint64_t streak = wfe_streak_ns(cpu, now);
-
-    if (!take_event(cpu)) {
-        if (streak >= WFE_YIELD_NS) {
-            timer_update(cpu);
-            __atomic_store_n(&cpu->sleeping_wfe, true, __ATOMIC_SEQ_CST);
-            if (!take_event(cpu))
-                sleep_until(cpu,
-                            MIN(cpu->timer_deadline_ns, now + WFE_SLEEP_NS));
-            __atomic_store_n(&cpu->sleeping_wfe, false, __ATOMIC_SEQ_CST);
-        } else if (streak >= WFE_SPIN_NS) {
-            sched_yield();
-        }
-        take_event(cpu);
-    }
-    cpu->wfe_last_ns = host_mono_ns();
-}
-
-void cpu_sev(struct cpu *cpu)
-{
-    struct soft_vm *vm = cpu->vm;
-
-    for (unsigned n = 0; n < vm->num_cpus; n++) {
-        struct cpu *other = __atomic_load_n(&vm->cpus[n], __ATOMIC_ACQUIRE);
-
-        if (!other)
-            continue;
-        __atomic_store_n(&other->event, true, __ATOMIC_SEQ_CST);
-        if (__atomic_load_n(&other->sleeping_wfe, __ATOMIC_SEQ_CST))
-            host_waker_wake(other->waker);
-    }
 }

@@ -3,7 +3,7 @@
 
 /*
  * The generic timer at EL1 (Arm ARM D11): physical (PPI 14, INTID 30) and
- * virtual (PPI 11, INTID 27) timers, and sleeping in WFI and WFE.
+ * virtual (PPI 11, INTID 27) timers.
  *
  * The counters run at 1 GHz from host_mono_ns. Both count from the start of
  * the VM (cntvoff_ns); restore sets it so that they go on where they were.
@@ -25,10 +25,3 @@ bool timer_write(struct cpu *cpu, unsigned key, uint64_t value);
 
 /* Compares with now: drives the PPIs, sets cpu->timer_deadline_ns. */
 void timer_update(struct cpu *cpu);
-
-/* WFI: returns when an interrupt is pending (masked or not), the CPU is kicked
-   or posted work arrives. WFE: also when the event register is set, and after
-   at most 100 us. Neither raises; trap rules are the caller's. */
-void cpu_wfi(struct cpu *cpu);
-void cpu_wfe(struct cpu *cpu);
-void cpu_sev(struct cpu *cpu); /* sets every CPU's event register */

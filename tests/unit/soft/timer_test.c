@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "accel/soft/gic.h"
+#include "accel/soft/idle.h"
 #include "accel/soft/sysreg.h"
 #include "host/host.h"
 
