@@ -196,8 +196,8 @@ struct soft_vm {
     uint64_t *past_fallbacks; /* likewise, by a64_op; under alarm's lock */
 
     /* Per 4 KiB page of each region: 0 while no code was fetched from it, then
-       bumped when code in it may have changed. Lazily backed. code_gen[r][(pa -
-       regions[r].base) >> 12]. */
+       the next when code in it may have changed (mmu_work.c). Lazily backed.
+       code_gen[r][(pa - regions[r].base) >> 12]. */
     _Atomic uint32_t *code_gen[GMEM_MAX_REGIONS];
     _Atomic uint32_t code_gen_all; /* added to each of them: mmu_code_gen */
 };

@@ -83,7 +83,7 @@ static const struct block *lookup_slow(struct cpu *cpu, struct jump *j)
 
     if (!mmu_fetch(cpu, cpu->pc, &pa, &host))
         return NULL;
-    blk = interp_block(cpu, pa, host, mmu_code_gen(cpu->vm, pa));
+    blk = interp_block(cpu, pa, host, mmu_code_hold(cpu->vm, pa));
     if (!(cpu->mode & MODE_ALWAYS_CHECK)) {
         *j = (struct jump){
             .pc = cpu->pc, .tag = cpu->tlb->tag, .mode = cpu->mode, .blk = blk};

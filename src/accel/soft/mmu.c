@@ -331,18 +331,6 @@ void mmu_access(struct cpu *cpu, uint64_t va, unsigned acc,
     tlb_enter(tlb_for(cpu, acc), va, out, enter_writable(cpu, acc, out));
 }
 
-static void note_code_page(struct soft_vm *vm, gpa_t pa)
-{
-    for (unsigned n = 0; n < vm->ram->num_regions; n++) {
-        uint64_t off = pa - vm->ram->regions[n].base;
-        uint32_t none = 0;
-
-        if (off < vm->ram->regions[n].bytes && vm->code_gen[n])
-            atomic_compare_exchange_strong(&vm->code_gen[n][off >> 12], &none,
-                                           1);
-    }
-}
-
 bool mmu_fetch(struct cpu *cpu, uint64_t va, gpa_t *pa, const uint8_t **host)
 {
     const struct tlb_code *c = tlb_code_at(cpu->tlb, va);
@@ -358,7 +346,6 @@ bool mmu_fetch(struct cpu *cpu, uint64_t va, gpa_t *pa, const uint8_t **host)
             exc_insn_abort(cpu, va, res.fsc);
             return false;
         }
-        note_code_page(cpu->vm, res.pa);
         tlb_enter_code(cpu->tlb, va, &res);
     }
     *pa = c->pa | (va & 4095);

@@ -171,8 +171,11 @@ void mmu_ram_written(struct soft_vm *vm, gpa_t gpa, uint64_t len);
    CPU. */
 void mmu_ram_gone(struct soft_vm *vm);
 
-/* The generation of the code in the page at pa: block caches compare it. */
+/* The generation of the code in the page at pa: block caches compare it. hold:
+   by a CPU that is about to read code there, or to run what it has; it is told
+   when somebody writes there from then on. */
 uint32_t mmu_code_gen(const struct soft_vm *vm, gpa_t pa);
+uint32_t mmu_code_hold(const struct soft_vm *vm, gpa_t pa);
 
 /* After dirty bits were started or taken: every CPU marks the pages it writes
    from now on. The vCPUs must be outside vcpu_run. Any thread. */

@@ -297,24 +297,47 @@ static _Atomic uint32_t *code_gen_at(const struct soft_vm *vm, gpa_t pa)
     return NULL;
 }
 
+/* A page's word: its generation, and whether a CPU may have something of that
+   generation. Only a CPU sets the mark, and to clear it is to begin another
+   generation: without it, no code there is of the present one. */
+enum { CODE_HELD = 1, CODE_GEN = 2 };
+
 uint32_t mmu_code_gen(const struct soft_vm *vm, gpa_t pa)
 {
-    const _Atomic uint32_t *gen = code_gen_at(vm, pa);
+    const _Atomic uint32_t *word = code_gen_at(vm, pa);
 
-    return atomic_load(&vm->code_gen_all) + (gen ? atomic_load(gen) : 0);
+    return atomic_load(&vm->code_gen_all) +
+           (word ? atomic_load(word) / CODE_GEN : 0);
 }
 
-/* False: no code was ever fetched from the page, nobody holds any. The writer
-   stored the bytes before it reads the counter, and a CPU raises the counter
-   before it reads the bytes: one of the two sees the other. */
-static bool bump(const struct soft_vm *vm, gpa_t pa)
+uint32_t mmu_code_hold(const struct soft_vm *vm, gpa_t pa)
 {
-    _Atomic uint32_t *gen = code_gen_at(vm, pa);
+    _Atomic uint32_t *word = code_gen_at(vm, pa);
+    uint32_t old = word ? atomic_load(word) : CODE_HELD;
 
-    if (!gen || !atomic_load(gen))
-        return false;
-    if (atomic_fetch_add(gen, 1) == UINT32_MAX)
-        atomic_store(gen, 1);
+    while (!(old & CODE_HELD)) {
+        uint32_t held = MAX(old, (uint32_t)CODE_GEN) | CODE_HELD;
+
+        if (atomic_compare_exchange_weak(word, &old, held))
+            old = held;
+    }
+    return atomic_load(&vm->code_gen_all) + old / CODE_GEN;
+}
+
+/* The next generation, unless no bit of `if_any` is in the word. A writer
+   stored the bytes before it reads the word, and a CPU sets the mark before it
+   reads the bytes: one of the two sees the other. The mark goes. */
+static bool bump(const struct soft_vm *vm, gpa_t pa, uint32_t if_any)
+{
+    _Atomic uint32_t *word = code_gen_at(vm, pa);
+    uint32_t old = word ? atomic_load(word) : 0, next;
+
+    do {
+        if (!(old & if_any))
+            return false;
+        next = (old | CODE_HELD) + 1;
+    } while (!atomic_compare_exchange_weak(word, &old,
+                                           MAX(next, (uint32_t)CODE_GEN)));
     return true;
 }
 
@@ -330,7 +353,7 @@ void mmu_code_changed_all(struct cpu *cpu, bool broadcast)
 void mmu_code_changed(struct cpu *cpu, gpa_t pa)
 {
     atomic_thread_fence(memory_order_seq_cst);
-    if (!bump(cpu->vm, pa))
+    if (!bump(cpu->vm, pa, UINT32_MAX)) /* no code was ever there */
         return;
     cpu->code_changed = true;
     mmu_retag_all(cpu->mmu);
@@ -365,7 +388,7 @@ void mmu_ram_written(struct soft_vm *vm, gpa_t gpa, uint64_t len)
         gpa_t last = gpa + len - 1;
 
         for (gpa_t pa = align_down(gpa, 4096); pa <= last; pa += 4096)
-            any |= bump(vm, pa);
+            any |= bump(vm, pa, CODE_HELD);
     }
     if (any)
         post_all(vm, POST_CODE, NULL);

@@ -509,7 +509,7 @@ static uint32_t fetch(struct cpu *cpu, uint64_t va)
     gpa_t pa;
 
     assert_true(mmu_fetch(cpu, va, &pa, &host));
-    return mmu_code_gen(cpu->vm, pa);
+    return mmu_code_hold(cpu->vm, pa);
 }
 
 static void code_generations_move_only_where_code_was(void **state)
@@ -538,6 +538,36 @@ static void code_generations_move_only_where_code_was(void **state)
     assert_int_not_equal(mmu_code_gen(&w.b->vm, OLD), gen);
     assert_int_not_equal(w.cpu->tlb->tag, tag);
     mmu_code_changed(w.cpu, DEVICE); /* not RAM: nothing happens */
+    board_free(w.b);
+}
+
+static void
+a_device_that_writes_again_where_code_was_disturbs_nobody(void **state)
+{
+    struct world w = world_new();
+    uint32_t gen, tag;
+
+    (void)state;
+    point(&w, 0x5000, OLD, 3, D_PLAIN);
+    gen = fetch(w.cpu, 0x5000);
+    mmu_ram_written(&w.b->vm, OLD, 64);
+    assert_int_not_equal(mmu_code_gen(&w.b->vm, OLD), gen);
+    mmu_do_work(w.cpu);
+    gen = mmu_code_gen(&w.b->vm, OLD);
+    tag = w.cpu->tlb->tag;
+    mmu_ram_written(&w.b->vm, OLD, 64);
+    mmu_do_work(w.cpu);
+    assert_int_equal(w.cpu->tlb->tag, tag);
+    assert_int_equal(mmu_code_gen(&w.b->vm, OLD), gen);
+    /* ... but instruction caches that are cleaned must become so. */
+    mmu_code_changed(w.cpu, OLD);
+    assert_int_not_equal(w.cpu->tlb->tag, tag);
+    assert_int_equal(fetch(w.cpu, 0x5000), gen + 1);
+    tag = w.cpu->tlb->tag;
+    mmu_ram_written(&w.b->vm, OLD, 64);
+    mmu_do_work(w.cpu);
+    assert_int_not_equal(w.cpu->tlb->tag, tag);
+    assert_int_equal(mmu_code_gen(&w.b->vm, OLD), gen + 2);
     board_free(w.b);
 }
 
@@ -735,6 +765,8 @@ int main(void)
         cmocka_unit_test(a_read_entry_gives_no_right_to_write),
         cmocka_unit_test(writes_are_marked_again_after_a_restart),
         cmocka_unit_test(code_generations_move_only_where_code_was),
+        cmocka_unit_test(
+            a_device_that_writes_again_where_code_was_disturbs_nobody),
         cmocka_unit_test(tlbi_of_code_moves_the_tag_and_of_data_does_not),
         cmocka_unit_test(broadcasts_reach_a_stopped_cpu_before_it_runs),
         cmocka_unit_test(local_forms_stay_local),

@@ -170,7 +170,7 @@ static struct jblock *find_slow(struct cpu *cpu, struct jit_jump *j)
 
     if (!mmu_fetch(cpu, cpu->pc, &pa, &host))
         return NULL;
-    gen = mmu_code_gen(cpu->vm, pa);
+    gen = mmu_code_hold(cpu->vm, pa);
     b = jit_cache_find(jit->cache, pa, cpu->mode, host, gen);
     if (!b) {
         cold = interp_block(cpu, pa, host, gen);

@@ -378,7 +378,7 @@ static void run_one(struct lockstep *ls)
 
     if (!mmu_fetch(cpu, cpu->pc, &pa, &host))
         return;
-    gen = mmu_code_gen(cpu->vm, pa);
+    gen = mmu_code_hold(cpu->vm, pa);
     d = decoded_at(ls, pa, host, gen);
     fpsr_gather(cpu);
     save(cpu, &ls->before);
