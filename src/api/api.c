@@ -29,22 +29,28 @@ static void call_free(struct api_call *call)
     heap_free(call->id);
     buf_release(&call->body);
     buf_release(&call->answer);
+    buf_release(&call->refusal);
     heap_free(call);
 }
 
-static void put_fault(struct api_call *call, int rc, const struct err *e)
+static const char *why(const struct api_call *call)
+{
+    return call->refusal.len ? buf_text(&call->refusal) : call->error.text;
+}
+
+static void put_fault(struct api_call *call, int rc)
 {
     call->status = rc == -E2BIG ? 413 : 400;
     buf_clear(&call->answer);
     buf_puts(&call->answer, "{\"fault_message\":");
-    json_put_string(&call->answer, e->text, strlen(e->text));
+    json_put_string(&call->answer, why(call), strlen(why(call)));
     buf_putc(&call->answer, '}');
 }
 
-static void put_outcome(struct api_call *call, int rc, const struct err *e)
+static void put_outcome(struct api_call *call, int rc)
 {
     if (rc < 0)
-        put_fault(call, rc, e);
+        put_fault(call, rc);
     else
         call->status = call->answer.len ? 200 : 204;
 }
@@ -97,11 +103,11 @@ static void log_outcome(const struct api_call *call)
     case 413:
         log_error("Received Error. Status code: 413 Payload too large. "
                   "Message: %s",
-                  call->error.text);
+                  why(call));
         break;
     default:
         log_error("Received Error. Status code: 400 Bad Request. Message: %s",
-                  call->error.text);
+                  why(call));
         break;
     }
 }
@@ -163,7 +169,7 @@ static void run_locked(struct api *api, struct api_call *call)
     if (rc == 0)
         rc = call->route->run(api, call, e);
     pthread_mutex_unlock(&api->lock);
-    put_outcome(call, rc, e);
+    put_outcome(call, rc);
     log_outcome(call);
 }
 
@@ -201,7 +207,7 @@ static struct server_call *serve(void *ctx, struct http_request *req,
     rc = route_request(req, call, &call->error);
     http_request_free(req);
     if (rc < 0) {
-        put_fault(call, -EINVAL, &call->error);
+        put_fault(call, -EINVAL);
         call->deprecated = NULL;
         log_outcome(call);
         return answer_now(api, call, out);
@@ -269,7 +275,7 @@ void api_work(struct api *api)
     struct api_call *call;
 
     while ((call = dequeue(api)) != NULL) {
-        put_outcome(call, run_call(api, call, &call->error), &call->error);
+        put_outcome(call, run_call(api, call, &call->error));
         server_done(api->server, &call->base);
     }
 }

@@ -71,16 +71,17 @@ int get_balloon_statistics(struct api *api, struct api_call *call,
     return 0;
 }
 
+/* Upstream counts it among the changes, by its error's name. */
 int get_hinting_status(struct api *api, struct api_call *call, struct err *e)
 {
-    struct virtio_dev *dev = find_balloon(api, LOOKING, e);
+    struct virtio_dev *dev = find_balloon(api, CHANGING, e);
     struct buf *b = &call->answer;
     struct balloon_hinting h;
 
     if (!dev)
         return -ENODEV;
     if (balloon_hint_status(dev, &h, e) < 0)
-        return prefixed(-EINVAL, LOOKING, e);
+        return prefixed(-EINVAL, CHANGING, e);
     buf_printf(b, "{\"host_cmd\":%" PRIu32 ",\"guest_cmd\":", h.host_cmd);
     if (h.has_guest_cmd)
         buf_printf(b, "%" PRIu32 "}", h.guest_cmd);

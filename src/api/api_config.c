@@ -6,6 +6,7 @@
 
 #include "api/api_impl.h"
 #include "api/apply.h"
+#include "api/cpu_config.h"
 #include "api/device_schemas.h"
 #include "api/resources.h"
 #include "base/heap.h"
@@ -57,6 +58,12 @@ static int keep_machine(struct api *api, const struct vm_config *next,
     return 0;
 }
 
+static void set_template(struct vm_config *cfg, uint32_t given)
+{
+    cfg->has_v1n1_template = given == CPU_TEMPLATE_V1N1;
+    cfg->has_custom_template = false;
+}
+
 int put_machine_config(struct api *api, struct api_call *call, struct err *e)
 {
     const struct machine_config *given = call->given;
@@ -68,7 +75,7 @@ int put_machine_config(struct api *api, struct api_call *call, struct err *e)
     next.track_dirty_pages = given->track_dirty_pages;
     next.huge_pages = (enum huge_pages)given->huge_pages;
     if (GIVEN(machine_config, machine_config_schema, given, cpu_template))
-        next.has_v1n1_template = given->cpu_template == CPU_TEMPLATE_V1N1;
+        set_template(&next, given->cpu_template);
     return keep_machine(api, &next, e);
 }
 
@@ -90,7 +97,7 @@ int patch_machine_config(struct api *api, struct api_call *call, struct err *e)
     if (UPDATED(huge_pages))
         next.huge_pages = (enum huge_pages)given->huge_pages;
     if (UPDATED(cpu_template))
-        next.has_v1n1_template = given->cpu_template == CPU_TEMPLATE_V1N1;
+        set_template(&next, given->cpu_template);
 #undef UPDATED
     return keep_machine(api, &next, e);
 }
@@ -106,14 +113,22 @@ int put_boot_source(struct api *api, struct api_call *call, struct err *e)
     return rc;
 }
 
+int check_cpu_config(struct api_call *call, struct err *e)
+{
+    int rc = cpu_config_check(call->given, e);
+
+    return rc < 0 ? call_refuse_body(call, e->text) : 0;
+}
+
+/* There is one template, whether it has a name or is the operator's own: each
+   takes the other's place. */
 int put_cpu_config(struct api *api, struct api_call *call, struct err *e)
 {
-    const struct cpu_config *given = call->given;
+    struct vm_config *cfg = api->opt.cfg;
 
     (void)e;
-    api->opt.cfg->has_custom_template = given->capabilities.count ||
-                                        given->features.count ||
-                                        given->registers.count;
+    cfg->has_custom_template = !cpu_config_is_empty(call->given);
+    cfg->has_v1n1_template = false;
     return 0;
 }
 
@@ -127,14 +142,14 @@ static int same_id(const char *in_path, const char *in_body, struct err *e)
                    "The id from the path does not match the id from the body!");
 }
 
-static int same_net_id(const char *in_path, const char *in_body, struct err *e)
+static int same_net_id(struct api_call *call, const char *in_body)
 {
-    if (strcmp(in_path, in_body) == 0)
+    if (strcmp(call->id, in_body) == 0)
         return 0;
-    return err_set(e, -EINVAL,
-                   "The id from the path [%.100s] does not match the id from "
-                   "the body [%.100s]!",
-                   in_path, in_body);
+    return call_refuse(call, -EINVAL,
+                       "The id from the path [%s] does not match the id from "
+                       "the body [%s]!",
+                       call->id, in_body);
 }
 
 int check_drive_id(struct api_call *call, struct err *e)
@@ -159,12 +174,14 @@ int check_pmem_update_id(struct api_call *call, struct err *e)
 
 int check_net_id(struct api_call *call, struct err *e)
 {
-    return same_net_id(call->id, ((struct net_config *)call->given)->id, e);
+    (void)e;
+    return same_net_id(call, ((struct net_config *)call->given)->id);
 }
 
 int check_net_update_id(struct api_call *call, struct err *e)
 {
-    return same_net_id(call->id, ((struct net_update *)call->given)->id, e);
+    (void)e;
+    return same_net_id(call, ((struct net_update *)call->given)->id);
 }
 
 int check_vsock(struct api_call *call, struct err *e)

@@ -259,16 +259,13 @@ int check_mmds_body(struct api_call *call, struct err *e)
     struct json_span span;
     int rc;
 
+    (void)e;
     json_init(&r, buf_text(&call->body), call->body.len);
     rc = json_any(&r, &span);
     if (rc == 0)
         rc = json_end(&r);
-    if (rc < 0) {
-        json_error_to(&r, -EINVAL, e);
-        err_prefix(e, "An error occurred when deserializing the json body of "
-                      "a request");
-        strncat(e->text, ".", sizeof(e->text) - strlen(e->text) - 1);
-    }
+    if (rc < 0)
+        call_refuse_json(call, &r);
     json_release(&r);
     return rc;
 }

@@ -71,13 +71,23 @@ struct api_call {
     uint64_t start_ns;
     int status;
     struct buf answer;
-    struct err error; /* of a fault: for the log */
+    struct err error;   /* of a fault: for the log */
+    struct buf refusal; /* its sentence, where error.text may be too short */
 };
 
 /* Finds the route of a request and checks the request as far as it can be
    without the VM. *call is left NULL where there is none. */
 int route_request(struct http_request *req, struct api_call *call,
                   struct err *e);
+
+/* Says why in a sentence of any length, which quotes the client. Returns code.
+ */
+int call_refuse(struct api_call *call, int code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The same of a body that is no JSON or not what was expected. */
+int call_refuse_json(struct api_call *call, struct json_reader *r);
+int call_refuse_body(struct api_call *call, const char *what);
 
 /* May it be done in this state? */
 int route_allowed(const struct route *route, enum instance_state state,
@@ -106,7 +116,7 @@ api_run patch_drive, patch_net, patch_pmem, patch_balloon,
     patch_balloon_statistics, patch_hinting_start, patch_hinting_stop,
     patch_memory_hotplug, delete_device;
 
-api_check check_machine_config, check_machine_update, check_drive_id,
-    check_drive_update_id, check_net_id, check_net_update_id, check_pmem_id,
-    check_pmem_update_id, check_vsock, check_action, check_mmds_config,
-    check_mmds_body, check_snapshot_load;
+api_check check_machine_config, check_machine_update, check_cpu_config,
+    check_drive_id, check_drive_update_id, check_net_id, check_net_update_id,
+    check_pmem_id, check_pmem_update_id, check_vsock, check_action,
+    check_mmds_config, check_mmds_body, check_snapshot_load;

@@ -129,15 +129,6 @@ int put_snapshot_create(struct api *api, struct api_call *call, struct err *e)
                    "Create snapshot error: squib does not have snapshots yet");
 }
 
-static int load_refused(const char *what, struct err *e)
-{
-    return err_set(e, -EINVAL,
-                   "An error occurred when deserializing the json body of a "
-                   "request: %s either `mem_backend` or `mem_file_path` %sis "
-                   "required.",
-                   what, strncmp(what, "too", 3) == 0 ? "exclusively " : "");
-}
-
 int check_snapshot_load(struct api_call *call, struct err *e)
 {
     const struct snapshot_load *given = call->given;
@@ -145,9 +136,12 @@ int check_snapshot_load(struct api_call *call, struct err *e)
                            offsetof(struct snapshot_load, enable_diff));
 
     if (given->mem_path && given->backend.path)
-        return load_refused("too many fields:", e);
+        return call_refuse_body(call, "too many fields: either `mem_backend` "
+                                      "or `mem_file_path` exclusively is "
+                                      "required");
     if (!given->mem_path && !given->backend.path)
-        return load_refused("missing field:", e);
+        return call_refuse_body(call, "missing field: either `mem_backend` or "
+                                      "`mem_file_path` is required");
     if (given->clock_realtime)
         return err_set(e, -EINVAL,
                        "clock_realtime is not supported on aarch64.");
@@ -211,7 +205,7 @@ int patch_drive(struct api *api, struct api_call *call, struct err *e)
                                     "different backend." DRIVE_SUFFIX);
     if (attached_patch_drive(devices, given->id, given->path, &given->limit,
                              &why) < 0)
-        return err_set(e, -EINVAL, DRIVE_PREFIX ": Block: %.300s" DRIVE_SUFFIX,
+        return err_set(e, -EINVAL, DRIVE_PREFIX ": Block: %.800s" DRIVE_SUFFIX,
                        why.text);
     pthread_mutex_lock(&api->lock);
     rc = devices_patch_drive(&api->opt.cfg->devices, given->id, given->path,

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "api/apply.h"
+#include "api/cpu_config.h"
 #include "api/device_schemas.h"
 #include "api/json_lex.h"
 #include "api/jvalue.h"
@@ -199,8 +200,8 @@ static int apply_cpu_config(const struct json_span *given,
     if (rc == 0)
         rc = json_parse(buf_text(&text), text.len, &cpu_config_schema, &cpu, e);
     if (rc == 0) {
-        cfg->has_custom_template =
-            cpu.capabilities.count || cpu.features.count || cpu.registers.count;
+        rc = cpu_config_check(&cpu, e);
+        cfg->has_custom_template = !cpu_config_is_empty(&cpu);
         json_free(&cpu_config_schema, &cpu);
     }
     buf_release(&text);

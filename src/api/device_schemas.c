@@ -36,60 +36,6 @@ static bool is_ipv4(const char *text, struct err *e)
     return false;
 }
 
-static bool is_capability(const char *text, struct err *e)
-{
-    const char *digits = text + (*text == '!');
-
-    if (*digits && strlen(digits) <= 9 &&
-        strspn(digits, "0123456789") == strlen(digits))
-        return true;
-    err_set(e, -EINVAL, "Failed to parse KVM capability [%.64s] as a number",
-            text);
-    return false;
-}
-
-static bool is_bitmap(const char *text, struct err *e)
-{
-    const char *c = strncmp(text, "0b", 2) == 0 ? text + 2 : text;
-    size_t bits = 0;
-
-    for (; *c; c++) {
-        if (!strchr("01x_", *c)) {
-            err_set(e, -EINVAL,
-                    "Failed to parse string [%.150s] as a bitmap - unknown "
-                    "character: %c",
-                    text, *c);
-            return false;
-        }
-        bits += *c != '_';
-    }
-    if (bits <= 128)
-        return true;
-    err_set(e, -EINVAL,
-            "Failed to parse string [%.150s] as a bitmap - string is too long",
-            text);
-    return false;
-}
-
-static bool is_register(const char *text, struct err *e)
-{
-    const char *digits = strncmp(text, "0x", 2) == 0   ? text + 2
-                         : strncmp(text, "0b", 2) == 0 ? text + 2
-                                                       : NULL;
-
-    if (digits && *digits && strlen(digits) <= 64 &&
-        strspn(digits, text[1] == 'x' ? "0123456789abcdefABCDEF" : "01") ==
-            strlen(digits))
-        return true;
-    err_set(e, -EINVAL,
-            "Failed to parse string [%.150s] as a number for CPU template - "
-            "No supported number system prefix found in value. Make sure to "
-            "prefix the number with '0x' for hexadecimal numbers or '0b' for "
-            "binary numbers.",
-            text);
-    return false;
-}
-
 /* clang-format off */
 
 /* ---- rate limiters ---- */
@@ -346,56 +292,6 @@ static const struct json_field metrics_config_fields[] = {
 const struct json_schema metrics_config_schema = {
     JSON_SCHEMA(struct metrics_config, "MetricsConfig", metrics_config_fields),
     .tolerant = true};
-
-/* ---- CPU templates: checked, and remembered as there or not ---- */
-
-struct cpu_feature {
-    uint32_t index;
-    char *bitmap;
-    uint64_t given;
-};
-static const struct json_field cpu_feature_fields[] = {
-    {"index", JSON_U32, JSON_REQUIRED,
-     .offset = offsetof(struct cpu_feature, index)},
-    {"bitmap", JSON_STRING, JSON_REQUIRED, .accepts = is_bitmap,
-     .offset = offsetof(struct cpu_feature, bitmap)},
-};
-static const struct json_schema cpu_feature_schema = {
-    JSON_SCHEMA(struct cpu_feature, "VcpuFeatures", cpu_feature_fields)};
-
-struct cpu_register {
-    char *addr;
-    char *bitmap;
-    uint64_t given;
-};
-static const struct json_field cpu_register_fields[] = {
-    {"addr", JSON_STRING, JSON_REQUIRED, .accepts = is_register,
-     .offset = offsetof(struct cpu_register, addr)},
-    {"bitmap", JSON_STRING, JSON_REQUIRED, .accepts = is_bitmap,
-     .offset = offsetof(struct cpu_register, bitmap)},
-};
-static const struct json_schema cpu_register_schema = {
-    JSON_SCHEMA(struct cpu_register, "RegisterModifier", cpu_register_fields)};
-
-static const struct json_field capability_element = {
-    "", JSON_STRING, .accepts = is_capability};
-static const struct json_field cpu_feature_element = {
-    "", JSON_OBJECT, .object = &cpu_feature_schema};
-static const struct json_field cpu_register_element = {
-    "", JSON_OBJECT, .object = &cpu_register_schema};
-
-static const struct json_field cpu_config_fields[] = {
-#define AT(member) .offset = offsetof(struct cpu_config, member)
-    {"kvm_capabilities", JSON_LIST, 0, AT(capabilities),
-     .element = &capability_element},
-    {"vcpu_features", JSON_LIST, 0, AT(features),
-     .element = &cpu_feature_element},
-    {"reg_modifiers", JSON_LIST, 0, AT(registers),
-     .element = &cpu_register_element},
-#undef AT
-};
-const struct json_schema cpu_config_schema = {
-    JSON_SCHEMA(struct cpu_config, "CustomCpuTemplate", cpu_config_fields)};
 
 /* ---- snapshots ---- */
 

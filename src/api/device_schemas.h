@@ -87,12 +87,6 @@ struct metrics_config {
 };
 extern const struct json_schema metrics_config_schema;
 
-struct cpu_config {
-    struct json_list capabilities, features, registers;
-    uint64_t given;
-};
-extern const struct json_schema cpu_config_schema;
-
 struct snapshot_create {
     uint32_t type;
     char *path;

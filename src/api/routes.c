@@ -2,9 +2,11 @@
 /* The routes: what may be asked for, when, and who does it. */
 
 #include <errno.h>
+#include <stdarg.h>
 #include <string.h>
 
 #include "api/api_impl.h"
+#include "api/cpu_config.h"
 #include "api/device_schemas.h"
 #include "api/resources.h"
 #include "api/utf8.h"
@@ -49,7 +51,7 @@ const struct route routes[] = {
     {HTTP_PUT, "boot-source", NULL, BOOT, &boot_source_schema,
      PUTS(boot_source), NULL, put_boot_source},
     {HTTP_PUT, "cpu-config", NULL, ROUTE_BEFORE, &cpu_config_schema,
-     PUTS(cpu_cfg), NULL, put_cpu_config},
+     PUTS(cpu_cfg), check_cpu_config, put_cpu_config},
     {HTTP_PUT, "drives", NULL, HOTPLUG, &drive_schema, PUTS(drive),
      check_drive_id, put_drive},
     {HTTP_PUT, "network-interfaces", NULL, HOTPLUG, &net_schema, PUTS(network),
@@ -135,6 +137,36 @@ int route_allowed(const struct route *route, enum instance_state state,
     return 0;
 }
 
+/* ---- refusals ---- */
+
+int call_refuse(struct api_call *call, int code, const char *fmt, ...)
+{
+    va_list ap;
+
+    buf_clear(&call->refusal);
+    va_start(ap, fmt);
+    buf_vprintf(&call->refusal, fmt, ap);
+    va_end(ap);
+    if (call->refusal.failed)
+        buf_release(&call->refusal);
+    return err_set(&call->error, code, "%.900s",
+                   call->refusal.len ? buf_text(&call->refusal)
+                                     : "out of memory");
+}
+
+int call_refuse_body(struct api_call *call, const char *what)
+{
+    return call_refuse(call, -EINVAL,
+                       "An error occurred when deserializing the json body of "
+                       "a request: %s.",
+                       what);
+}
+
+int call_refuse_json(struct api_call *call, struct json_reader *r)
+{
+    return call_refuse_body(call, json_error(r));
+}
+
 /* ---- paths ---- */
 
 /* A path without its slashes at the front and one at the end: its first part,
@@ -199,39 +231,42 @@ static bool is_hinting(const struct path *path)
 /* The first part of the rest. */
 static int part_len(const char *rest)
 {
-    return (int)MIN(strcspn(rest, "/"), 200);
+    return (int)strcspn(rest, "/");
 }
 
 /* Why there is no route, in the words of who would have parsed it. */
-static int no_route(enum http_method method, const struct path *path,
-                    struct err *e)
+static int no_route(struct api_call *call, enum http_method method,
+                    const struct path *path)
 {
     const char *name = http_method_name(method), *rest = path->rest;
 
     if (is_hinting(path) && method != HTTP_PUT) {
         rest += strlen("hinting");
         rest += *rest == '/';
-        return err_set(e, -ENOENT,
-                       "Unrecognized %s request path `/hinting/%.*s`.", name,
-                       part_len(rest), rest);
+        return call_refuse(call, -ENOENT,
+                           "Unrecognized %s request path `/hinting/%.*s`.",
+                           name, part_len(rest), rest);
     }
     if ((method == HTTP_GET && strcmp(path->first, "balloon") == 0) ||
         (method == HTTP_PUT && strcmp(path->first, "mmds") == 0)) {
         if (method == HTTP_PUT)
             metric_inc(&metrics.put_api_requests.mmds_count);
-        return err_set(e, -ENOENT, "Unrecognized %s request path `%.*s`.", name,
-                       part_len(rest), rest);
+        return call_refuse(call, -ENOENT,
+                           "Unrecognized %s request path `%.*s`.", name,
+                           part_len(rest), rest);
     }
     if (method == HTTP_PUT && strcmp(path->first, "snapshot") == 0) {
         if (!*rest)
-            return err_set(e, -ENOENT, "Missing snapshot operation type.");
-        return err_set(e, -ENOENT,
-                       "Invalid request method and/or path: PUT "
-                       "/snapshot/%.*s.",
-                       part_len(rest), rest);
+            return call_refuse(call, -ENOENT,
+                               "Missing snapshot operation type.");
+        return call_refuse(call, -ENOENT,
+                           "Invalid request method and/or path: PUT "
+                           "/snapshot/%.*s.",
+                           part_len(rest), rest);
     }
-    return err_set(e, -ENOENT, "Invalid request method and/or path: %s %.200s.",
-                   name, path->first);
+    return call_refuse(call, -ENOENT,
+                       "Invalid request method and/or path: %s %s.", name,
+                       path->first);
 }
 
 /* ---- bodies ---- */
@@ -312,6 +347,7 @@ static int take_body(struct api_call *call, struct http_request *req,
                      struct err *e)
 {
     const struct route *r = call->route;
+    struct json_reader reader;
     int rc;
 
     call->body = req->body;
@@ -323,15 +359,14 @@ static int take_body(struct api_call *call, struct http_request *req,
     call->given = heap_zalloc(r->schema->size);
     if (!call->given)
         return err_set(e, -ENOMEM, "out of memory");
-    rc = json_parse(buf_text(&call->body), call->body.len, r->schema,
-                    call->given, e);
+    json_init(&reader, buf_text(&call->body), call->body.len);
+    rc = json_decode_all(&reader, r->schema, call->given);
     if (rc < 0) {
         heap_free(call->given);
         call->given = NULL;
-        err_prefix(e, "An error occurred when deserializing the json body of "
-                      "a request");
-        strncat(e->text, ".", sizeof(e->text) - strlen(e->text) - 1);
+        call_refuse_json(call, &reader);
     }
+    json_release(&reader);
     return rc;
 }
 
@@ -345,7 +380,7 @@ static int parse_request(struct http_request *req, const struct path *path,
         return rc;
     r = find_route(req->method, path);
     if (!r || (!r->sub && is_hinting(path)))
-        return no_route(req->method, path, e);
+        return no_route(call, req->method, path);
     call->route = r;
     if (r->count)
         metric_inc(r->count);

@@ -208,7 +208,8 @@ static int decode_string(struct json_reader *r, const struct json_field *f,
     if (rc < 0)
         return rc;
     if (f->accepts && !f->accepts(r->word.data, &why))
-        return json_fail_later(r, "%s", why.text);
+        return f->what ? json_fail(r, "%s", why.text)
+                       : json_fail_later(r, "%s", why.text);
     if (memchr(r->word.data, 0, r->word.len))
         return json_fail(r, "NUL character in the value of `%s`", f->name);
     copy = heap_strdup(r->word.data);
@@ -481,8 +482,16 @@ static int decode_map(struct json_reader *r, const struct json_schema *s,
     return rc;
 }
 
+/* An Option has no default by itself; those that are not written when they are
+   not there have one. */
+static bool has_default(const struct json_field *f)
+{
+    return !(f->flags & JSON_REQUIRED) &&
+           (!(f->flags & JSON_NULLABLE) || (f->flags & JSON_OMIT));
+}
+
 /* serde takes a struct as an array of its fields, too. Only fields with an
-   explicit default may be missing at its end; an Option has none. */
+   explicit default may be missing at its end. */
 static int decode_array(struct json_reader *r, const struct json_schema *s,
                         void *out)
 {
@@ -493,8 +502,7 @@ static int decode_array(struct json_reader *r, const struct json_schema *s,
 
         if (rc > 0)
             rc = decode_field(r, s, n, out);
-        else if (rc == 0 &&
-                 (s->fields[n].flags & (JSON_REQUIRED | JSON_NULLABLE)))
+        else if (rc == 0 && !has_default(&s->fields[n]))
             rc = json_fail_later(
                 r, "invalid length %zu, expected struct %s with %zu element%s",
                 n, s->name, s->num_fields, s->num_fields == 1 ? "" : "s");
@@ -536,6 +544,19 @@ int json_decode(struct json_reader *r, const struct json_schema *s, void *out)
     return rc;
 }
 
+int json_decode_all(struct json_reader *r, const struct json_schema *schema,
+                    void *out)
+{
+    int rc = json_decode(r, schema, out);
+
+    if (rc == 0) {
+        rc = json_end(r);
+        if (rc < 0)
+            json_free(schema, out);
+    }
+    return rc;
+}
+
 int json_parse(const char *text, size_t len, const struct json_schema *schema,
                void *out, struct err *e)
 {
@@ -543,12 +564,7 @@ int json_parse(const char *text, size_t len, const struct json_schema *schema,
     int rc;
 
     json_init(&r, text, len);
-    rc = json_decode(&r, schema, out);
-    if (rc == 0) {
-        rc = json_end(&r);
-        if (rc < 0)
-            json_free(schema, out);
-    }
+    rc = json_decode_all(&r, schema, out);
     if (rc < 0)
         json_error_to(&r, rc, e);
     json_release(&r);

@@ -62,7 +62,9 @@ struct json_field {
     const char *complaint;
     /* JSON_STRING: whether it is fine, else the sentence in *e. */
     bool (*accepts)(const char *text, struct err *e);
-    const char *what; /* JSON_STRING: what is expected, not "a string" */
+    /* JSON_STRING: what is expected, not "a string". Then serde itself knows
+       the type, and what `accepts` says has its place behind the string. */
+    const char *what;
 };
 
 /* At most 64 fields. */
@@ -83,6 +85,10 @@ struct json_schema {
    is left in it. */
 int json_decode(struct json_reader *r, const struct json_schema *schema,
                 void *out);
+
+/* The same; nothing may follow it. */
+int json_decode_all(struct json_reader *r, const struct json_schema *schema,
+                    void *out);
 
 /* The whole text is one object. */
 int json_parse(const char *text, size_t len, const struct json_schema *schema,

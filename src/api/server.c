@@ -82,6 +82,8 @@ static bool somebody_listens(const struct sockaddr_un *addr)
     return yes;
 }
 
+#define CANNOT_RUN "Failed to bind and run the HTTP server: IO error: "
+
 /* Upstream's sentence first: clients look for it. */
 static int say_in_use(const struct sockaddr_un *addr, struct err *e)
 {
@@ -119,6 +121,12 @@ static int bind_private(int fd, const struct sockaddr_un *addr)
     return rc;
 }
 
+static int cannot_bind(int rc, const char *path, struct err *e)
+{
+    return err_set(e, rc, CANNOT_RUN "%s (os error %d): %s", strerror(-rc), -rc,
+                   *path ? path : "the path is empty");
+}
+
 int server_bind(const char *path, struct err *e)
 {
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
@@ -126,22 +134,21 @@ int server_bind(const char *path, struct err *e)
 
     if (strlen(path) >= sizeof(addr.sun_path))
         return err_set(e, -ENAMETOOLONG,
-                       "Failed to open the API socket at: %.300s. The path is "
-                       "longer than the %zu bytes a socket's may have.",
-                       path, sizeof(addr.sun_path) - 1);
+                       CANNOT_RUN "path must be shorter than SUN_LEN "
+                                  "(%.300s: it has %zu bytes, a socket's may "
+                                  "have %zu)",
+                       path, strlen(path), sizeof(addr.sun_path) - 1);
     strncpy(addr.sun_path, path, sizeof(addr.sun_path) - 1);
-    fd = make_socket();
+    fd = *path ? make_socket() : -ENOENT;
     if (fd < 0)
-        return err_set(e, fd, "cannot make a socket: %s", strerror(-fd));
+        return cannot_bind(fd, path, e);
     rc = bind_private(fd, &addr);
     if (rc == 0)
         return fd;
     close(fd);
     if (rc == -EADDRINUSE)
         return say_in_use(&addr, e);
-    return err_set(e, rc,
-                   "Failed to open the API socket at: %s. %s (os error %d)",
-                   path, strerror(-rc), -rc);
+    return cannot_bind(rc, path, e);
 }
 
 /* ---- connections ---- */

@@ -11,7 +11,7 @@
 
 struct err {
     int code;
-    char text[512];
+    char text[1024];
 };
 
 /* Both return the code, so that `return err_set(...)` reads as one thought. */

@@ -17,7 +17,7 @@ static int refuse(struct err *e, int code, const char *path)
 {
     return err_set(e, code,
                    "Virtio backend error: Error manipulating the backing "
-                   "file: %s (os error %d) %.256s",
+                   "file: %s (os error %d) %.600s",
                    strerror(-code), -code, path);
 }
 

@@ -98,6 +98,19 @@ static void on_fatal(int signal, siginfo_t *info, void *context)
     _exit(code_of(signal, info));
 }
 
+/* One of our own checks failed, upstream's panic: nothing is logged, the
+   sentence is on standard error. */
+static void on_abort(int signal, siginfo_t *info, void *context)
+{
+    (void)info;
+    (void)context;
+    alarm(GIVE_UP_S);
+    restore_terminal();
+    metric_set(&metrics.vmm.panic_count, 1);
+    metrics_flush_fatal();
+    raise(signal);
+}
+
 static void on_pipe(int signal, siginfo_t *info, void *context)
 {
     (void)context;
@@ -124,5 +137,6 @@ void fatal_install(int fd)
     terminal.is_tty = tcgetattr(fd, &terminal.mode) == 0;
     for (size_t n = 0; n < ARRAY_LEN(signals); n++)
         install(signals[n], on_fatal, (int)SA_RESETHAND | SA_NODEFER);
+    install(SIGABRT, on_abort, (int)SA_RESETHAND | SA_NODEFER);
     install(SIGPIPE, on_pipe, SA_RESTART);
 }

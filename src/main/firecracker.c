@@ -286,8 +286,9 @@ struct process {
     struct vm_config cfg;
     struct session *session; /* owned, as the API */
     struct api *api;
-    struct mmds_link *mmds; /* owned; guests of the session ask it */
-    bool plain;             /* the error's sentence says it all */
+    struct mmds_link *mmds;      /* owned; guests of the session ask it */
+    struct buf config, metadata; /* files that the arguments name */
+    bool plain;                  /* the error's sentence says it all */
 };
 
 static int start_vm(void *ctx, struct err *e)
@@ -383,22 +384,34 @@ static void release_process(struct process *p)
     api_free(p->api);
     session_free(p->session);
     mmds_link_free(p->mmds);
+    buf_release(&p->config);
+    buf_release(&p->metadata);
     vm_config_release(&p->cfg);
 }
 
 /* ---- from files ---- */
 
+/* Before the socket is there: what cannot be read leaves none behind. */
+static int read_files(struct process *p, struct err *e)
+{
+    const char *config = args_get(p->args, "config-file"),
+               *metadata = args_get(p->args, "metadata");
+    int rc = config ? config_file_read(config, &p->config, e) : 0;
+
+    if (rc == 0 && metadata)
+        rc = config_file_read_as(metadata, "mmds content", &p->metadata, e);
+    p->plain = rc < 0;
+    return rc;
+}
+
 static int add_metadata(struct process *p, struct err *e)
 {
-    const char *path = args_get(p->args, "metadata");
-    struct buf text = {0};
+    const struct buf *text = &p->metadata;
     int rc;
 
-    if (!path)
+    if (!args_has(p->args, "metadata"))
         return 0;
-    rc = config_file_read_as(path, "mmds content", &text, e);
-    if (rc == 0)
-        rc = mmds_put(mmds_link_store(p->mmds), buf_text(&text), text.len, e);
+    rc = mmds_put(mmds_link_store(p->mmds), buf_text(text), text->len, e);
     if (rc == -E2BIG)
         err_set(e, rc,
                 "Populating MMDS from file failed: The MMDS patch request "
@@ -407,7 +420,6 @@ static int add_metadata(struct process *p, struct err *e)
         err_prefix(e, "MMDS error: metadata provided not valid json");
     else if (rc == 0)
         log_info("Successfully added metadata to mmds from file");
-    buf_release(&text);
     p->plain = rc < 0;
     return rc;
 }
@@ -441,21 +453,15 @@ static int start_from_file(struct process *p, struct config_file *file,
 
 static int start_configured(struct process *p, struct err *e)
 {
-    struct buf text = {0};
-    struct config_file *file;
-    int rc = config_file_read(args_get(p->args, "config-file"), &text, e);
+    struct config_file *file =
+        config_file_parse(buf_text(&p->config), p->config.len, e);
+    int rc;
 
-    p->plain = rc < 0;
-    if (rc < 0) {
-        buf_release(&text);
-        return rc;
-    }
-    file = config_file_parse(buf_text(&text), text.len, e);
+    buf_release(&p->config);
     rc = file ? start_from_file(p, file, e) : -EINVAL;
     if (rc < 0)
         err_prefix(e, "Failed to build MicroVM from Json");
     config_file_free(file);
-    buf_release(&text);
     return rc;
 }
 
@@ -487,22 +493,16 @@ static int set_own_flags(struct process *p, struct err *e)
     return rc < 0 ? err_set(e, rc, "out of memory") : 0;
 }
 
-static int listen_api(struct process *p, struct err *e)
-{
-    int rc = api_listen(p->api, args_get(p->args, "api-sock"), e);
-
-    p->plain = rc < 0;
-    return rc;
-}
-
 static int serve(struct process *p, struct err *e)
 {
     int rc = check_accel(p, e);
 
     if (rc == 0)
         rc = set_own_flags(p, e);
+    if (rc == 0)
+        rc = read_files(p, e);
     if (rc == 0 && !args_has(p->args, "no-api"))
-        rc = listen_api(p, e);
+        rc = api_listen(p->api, args_get(p->args, "api-sock"), e);
     note_startup(p->args);
     if (rc == 0)
         rc = add_metadata(p, e);

@@ -127,7 +127,7 @@ static int open_drive(const struct drive_config *c, struct err *e)
         return err_set(e, -errno,
                        "Unable to create the virtio block device: Virtio "
                        "backend error: Error manipulating the backing file: "
-                       "%s (os error %d) %.200s",
+                       "%s (os error %d) %.600s",
                        strerror(errno), errno, c->path);
     close(fd);
     return 0;

@@ -100,6 +100,15 @@ static int load_kernel(struct vm *vm, const struct vm_config *cfg,
     return name_step(cfg, rc, KERNEL_STEP, e);
 }
 
+static int check_template(const struct vm_config *cfg, struct err *e)
+{
+    if (cfg->has_v1n1_template || cfg->has_custom_template)
+        return err_set(e, -ENOTSUP,
+                       "squib does not have CPU templates yet: leave "
+                       "cpu_template and cpu-config out");
+    return 0;
+}
+
 static int load_images(struct vm *vm, const struct vm_config *cfg,
                        struct err *e)
 {
@@ -109,6 +118,8 @@ static int load_images(struct vm *vm, const struct vm_config *cfg,
         err_set(e, rc, "Cannot create mmap region: Out of memory (os error %d)",
                 ENOMEM);
     name_step(cfg, rc, "Invalid Memory Configuration", e);
+    if (rc == 0)
+        rc = check_template(cfg, e);
     if (rc == 0)
         rc = load_kernel(vm, cfg, e);
     if (rc == 0 && cfg->initrd_path)
@@ -186,10 +197,6 @@ static int make_machine(struct vm *vm, const struct vm_config *cfg,
 
 static int attach(struct vm *vm, const struct vm_config *cfg, struct err *e)
 {
-    if (cfg->has_v1n1_template || cfg->has_custom_template)
-        return err_set(e, -ENOTSUP,
-                       "squib does not have CPU templates yet: leave "
-                       "cpu_template and cpu-config out");
     vm->attached = attached_new(&cfg->devices, &vm->ram, e);
     return vm->attached ? 0 : -EIO;
 }
@@ -206,12 +213,22 @@ static int make_metadata(struct vm *vm, struct err *e)
     return vm->pvtime ? 0 : -ENOMEM;
 }
 
+/* At the start it has another name than when it was configured. */
+static int name_bad_cmdline(int rc, struct err *e)
+{
+    return err_set(e, rc, "Invalid kernel command line: %s",
+                   rc == -E2BIG
+                       ? "Inserting string would make command line too long."
+                       : "String contains a non-printable ASCII character.");
+}
+
 /* What the operator gave, and where the root file system is. */
 static int compose(struct vm *vm, const struct vm_config *cfg, struct err *e)
 {
     const struct vm_devices *d = &cfg->devices;
     struct cmdline_root root = {.device = NULL};
     char pmem[32];
+    int rc;
 
     if (d->num_drives && d->drives[0].is_root)
         root = (struct cmdline_root){.device = "/dev/vda",
@@ -224,9 +241,10 @@ static int compose(struct vm *vm, const struct vm_config *cfg, struct err *e)
         root = (struct cmdline_root){.device = pmem,
                                      .read_only = d->pmems[n].is_read_only};
     }
-    if (cmdline_compose(cfg->boot_args, root.device ? &root : NULL, false,
-                        vm->cmdline, e) < 0)
-        return -EINVAL;
+    rc = cmdline_compose(cfg->boot_args, root.device ? &root : NULL, false,
+                         vm->cmdline, e);
+    if (rc < 0)
+        return cfg->upstream_texts ? name_bad_cmdline(rc, e) : rc;
     vm->consoles = cmdline_consoles(vm->cmdline);
     return 0;
 }

@@ -287,3 +287,29 @@ def test_the_threads_have_upstreams_names(vmm):
         pytest.skip("no /proc here")
     names = {open(f"{tasks}/{t}/comm").read().strip() for t in os.listdir(tasks)}
     assert {"fc_api", "fc_vcpu 0"} <= names
+
+
+def log_of_the_end(squib_path, *args):
+    result = subprocess.run([squib_path, *map(str, args)], stdin=subprocess.DEVNULL,
+                            capture_output=True, timeout=20)
+    assert result.returncode == 1, result
+    return result.stdout.decode()
+
+
+@pytest.mark.contract(1)
+def test_a_socket_that_cannot_be(squib_path, tmp_path):
+    start = "RunWithApiError error: Failed to bind and run the HTTP server: IO error: "
+    log = log_of_the_end(squib_path, "--api-sock", tmp_path / "no" / "s")
+    assert start + "No such file or directory (os error 2)" in log
+    log = log_of_the_end(squib_path, "--api-sock", "/tmp/" + "x" * 108)
+    assert start + "path must be shorter than SUN_LEN" in log
+    log = log_of_the_end(squib_path, "--api-sock", "")
+    assert start + "No such file or directory (os error 2): the path is empty" in log
+
+
+@pytest.mark.parametrize("flag", ["--config-file", "--metadata"])
+def test_a_file_that_cannot_be_read_leaves_no_socket(squib_path, tmp_path, flag):
+    sock = tmp_path / "s"
+    assert "Unable to open or read from the " in log_of_the_end(
+        squib_path, "--api-sock", sock, flag, tmp_path / "no")
+    assert not sock.exists()

@@ -234,6 +234,15 @@ def test_fatal_signals(spawn, tmp_path, number, code, metric):
     assert metrics_of(path)[-1]["signals"][metric] == 1
 
 
+def test_a_panic_is_counted(spawn, tmp_path):
+    path = tmp_path / "metrics"
+    vmm = spawn("--metrics-path", path)
+    vmm.boot()
+    vmm.process.send_signal(signal.SIGABRT)
+    assert vmm.process.wait(20) == -signal.SIGABRT
+    assert metrics_of(path)[-1]["vmm"]["panic_count"] == 1
+
+
 @pytest.mark.contract(30)
 def test_sigpipe_is_survived(spawn, tmp_path):
     path = tmp_path / "metrics"

@@ -102,7 +102,7 @@ def test_requests_that_are_none(vmm, method, path, body, fault):
          '{"iface_id":"a","host_dev_name":"b","guest_mac":"x"}',
          "The provided MAC address is invalid. at line 1 column 52"),
         ("PUT", "/mmds/config", '{"network_interfaces":["a"],"ipv4_address":"x"}',
-         "invalid IPv4 address syntax at line 1 column 47"),
+         "invalid IPv4 address syntax at line 1 column 46"),
         ("PUT", "/mmds/config", '{"network_interfaces":["a"],"version":"V3"}',
          "unknown variant `V3`, expected `V1` or `V2` at line 1 column 42"),
         ("PUT", "/logger", '{"level":"loud"}', "Invalid LevelFilter at line 1 column 16"),
@@ -119,7 +119,36 @@ def test_requests_that_are_none(vmm, method, path, body, fault):
          "unknown variant `x`, expected `File` or `Uffd` at line 1 column 73"),
         ("PUT", "/snapshot/create", '{"snapshot_path":"a"}',
          "missing field `mem_file_path` at line 1 column 21"),
-        ("PUT", "/cpu-config", '{"kvm_capabilities":["x"]}', None),
+        ("PUT", "/cpu-config", '{"kvm_capabilities":["1","!a2"]}',
+         "Failed to parse string [!a2] as a kvm capability - can not convert to numeric: "
+         "invalid digit found in string at line 1 column 31"),
+        ("PUT", "/cpu-config", '{"kvm_capabilities":["!"]}',
+         "Failed to parse string [!] as a kvm capability - can not convert to numeric: "
+         "cannot parse integer from empty string at line 1 column 25"),
+        ("PUT", "/cpu-config", '{"kvm_capabilities":["4294967296"]}',
+         "Failed to parse string [4294967296] as a kvm capability - can not convert to "
+         "numeric: number too large to fit in target type at line 1 column 34"),
+        ("PUT", "/cpu-config", '{"vcpu_features":[{"index":0,"bitmap":"0b11abc00"}]}',
+         "Failed to parse string [0b11abc00] as a bitmap - unknown character: 99 "
+         "at line 1 column 50"),
+        ("PUT", "/cpu-config", '{"vcpu_features":[{"index":0,"bitmap":"0b%s"}]}' % ("x" * 33),
+         "Failed to parse string [0b%s] as a bitmap - string is too long "
+         "at line 1 column 76" % ("x" * 33)),
+        ("PUT", "/cpu-config", '{"reg_modifiers":[{"addr":"j","bitmap":"0b1"}]}',
+         "No supported number system prefix found in value [j]. Make sure to prefix the number "
+         "with '0x' for hexadecimal numbers or '0b' for binary numbers. at line 1 column 29"),
+        ("PUT", "/cpu-config", '{"reg_modifiers":[{"addr":"0bK","bitmap":"0b1"}]}',
+         "Failed to parse string [0bK] as a number for CPU template - ParseIntError "
+         "{ kind: InvalidDigit } at line 1 column 31"),
+        ("PUT", "/cpu-config", '{"reg_modifiers":[{"addr":"0x","bitmap":"0b1"}]}',
+         "Failed to parse string [0x] as a number for CPU template - ParseIntError "
+         "{ kind: Empty } at line 1 column 30"),
+        ("PUT", "/cpu-config", '{"reg_modifiers":[{"addr":"0x10000000000000","bitmap":"0b1"}]}',
+         "Invalid aarch64 register address: 0x10000000000000 - Only 32, 64 and 128 bit wide "
+         "registers are supported"),
+        ("PUT", "/cpu-config",
+         '{"reg_modifiers":[{"addr":"0x20000000000000","bitmap":"0b1%s"}]}' % ("x" * 32),
+         "Invalid size of bitmap for register 0x20000000000000, should be <= 32 bits"),
         ("PUT", "/hotplug/memory", "{}", "missing field `total_size_mib` at line 1 column 2"),
         ("PUT", "/balloon", '{"amount_mib":-1}',
          "invalid value: integer `-1`, expected u32 at line 1 column 16"),
@@ -129,11 +158,25 @@ def test_requests_that_are_none(vmm, method, path, body, fault):
 )
 @pytest.mark.contract(3, 11, 18)
 def test_bodies_that_do_not_fit(vmm, method, path, body, text):
-    fault = vmm.request(method, path, body).fault
-    if text is None:
-        assert fault.startswith(SERDE)
-    else:
-        assert fault == f"{SERDE}{text}."
+    assert vmm.request(method, path, body).fault == f"{SERDE}{text}."
+
+
+def test_what_is_quoted_is_quoted_whole(vmm, tmp_path):
+    long = "x" * 900
+    assert vmm.put("/" + long, "{}").fault == (
+        f"Invalid request method and/or path: PUT {long}.")
+    assert vmm.put("/mmds/" + long, "{}").fault == f"Unrecognized PUT request path `{long}`."
+    many = "y" * 40_000
+    assert vmm.put("/actions", json.dumps({"action_type": many})).fault == (
+        f"{SERDE}unknown variant `{many}`, expected one of `FlushMetrics`, `InstanceStart`, "
+        "`SendCtrlAltDel` at line 1 column 40018.")
+    assert f"Message: {SERDE}unknown variant `{many}`" in vmm.log()
+    nic = {"iface_id": long, "host_dev_name": "user"}
+    assert vmm.put("/network-interfaces/a", nic).fault == (
+        f"The id from the path [a] does not match the id from the body [{long}]!")
+    path = str(tmp_path / "no" / "/".join(["z" * 100] * 4))
+    assert vmm.put("/drives/a", {"drive_id": "a", "is_root_device": False,
+                                 "path_on_host": path}).fault.endswith(f"(os error 2) {path}")
 
 
 AFTER_ONLY = [
@@ -257,7 +300,7 @@ def test_machine_limits(vmm, change, text):
     assert vmm.get("/machine-config").json == before
 
 
-def test_cpu_templates(vmm):
+def test_cpu_templates(vmm, tmp_path):
     body = {"vcpu_count": 1, "mem_size_mib": 128}
     assert vmm.put("/machine-config", {**body, "cpu_template": "None"}).deprecated
     assert "cpu_template" not in vmm.get("/machine-config").json
@@ -268,10 +311,22 @@ def test_cpu_templates(vmm):
     log = vmm.log()
     assert "PUT /machine-config: cpu_template field is deprecated." in log
     assert "PATCH /machine-config: cpu_template field is deprecated." in log
-    vmm.ok("PUT", "/cpu-config", {"kvm_capabilities": ["121", "!122"],
-                                  "vcpu_features": [{"index": 0, "bitmap": "0b1x0"}],
-                                  "reg_modifiers": [{"addr": "0x603000000013c020",
-                                                     "bitmap": "0bx0_1"}]})
+    own = {"kvm_capabilities": ["121", "!122"],
+           "vcpu_features": [{"index": 0, "bitmap": "0b1x0"}],
+           "reg_modifiers": [{"addr": "0x603000000013c020", "bitmap": "0bx0_1"}]}
+    vmm.ok("PUT", "/cpu-config", own)
+    assert "cpu_template" not in vmm.get("/machine-config").json, "there is one at a time"
+    no_templates = ("Start microvm error: squib does not have CPU templates yet: leave "
+                    "cpu_template and cpu-config out")
+    start = {"action_type": "InstanceStart"}
+    kernel = tmp_path / "Image"
+    kernel.write_bytes(guests.image(guests.WFI, guests.branch(-1)))
+    vmm.ok("PUT", "/boot-source", {"kernel_image_path": str(kernel)})
+    assert vmm.put("/actions", start).fault == no_templates
+    vmm.ok("PATCH", "/machine-config", {"cpu_template": "V1N1"})
+    assert vmm.put("/actions", start).fault == no_templates
+    vmm.ok("PUT", "/machine-config", {**body, "cpu_template": "None"})
+    vmm.ok("PUT", "/actions", start)
 
 
 @pytest.mark.contract(2)
@@ -290,6 +345,18 @@ def test_boot_source(vmm, tmp_path):
     vmm.ok("PUT", "/boot-source", {"kernel_image_path": str(kernel), "boot_args": None})
     assert vmm.get("/vm/config").json["boot-source"] == {
         "kernel_image_path": str(kernel), "initrd_path": None, "boot_args": None}
+
+
+def test_a_command_line_may_become_too_long_at_the_start(vmm, tmp_path):
+    kernel = tmp_path / "Image"
+    kernel.write_bytes(guests.image(guests.WFI, guests.branch(-1)))
+    boot = {"kernel_image_path": str(kernel), "boot_args": "x" * 2047}
+    vmm.ok("PUT", "/boot-source", boot)
+    assert vmm.put("/actions", {"action_type": "InstanceStart"}).fault == (
+        "Start microvm error: Invalid kernel command line: Inserting string would make command "
+        "line too long.")
+    vmm.ok("PUT", "/boot-source", {**boot, "boot_args": "x" * 2039})
+    vmm.ok("PUT", "/actions", {"action_type": "InstanceStart"})
 
 
 def test_a_start_can_be_tried_again(vmm, tmp_path):
