@@ -496,8 +496,11 @@ static bool cond_select(struct tr *t, const struct insn *i, bool invert,
     unsigned cond = FIELD(i, 15, 12);
     enum x64_cc cc;
 
-    if (cond >= 14)
-        return false;
+    if (cond >= 14) {
+        t_get_to(t, w, RAX, i->rn);
+        t_put(t, i->rd, RAX);
+        return t->flags_kept = true;
+    }
     cc = t_cond(t, cond);
     t->flags_kept = t->flags_live;
     if (i->rn == REG_ZERO && i->rm == REG_ZERO && invert != plus_one)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Emitters of the few system instructions that run often. */
 
+#include "accel/soft/jit/em_flags.h"
 #include "accel/soft/jit/tr.h"
 #include "accel/soft/sysreg.h"
 
@@ -93,7 +94,8 @@ static bool em_mrs(struct tr *t, const struct insn *i)
     unsigned dst = t_dst(t, i->rd, RAX);
 
     if (el < r->plain_read_el)
-        return el == 1 && mrs_special(t, i, r->key);
+        return (el == 1 && mrs_special(t, i, r->key)) ||
+               em_mrs_flags(t, i, r->key);
     x64_load(&t->c, true, dst, RBP, CPU(sys) + 8 * (int32_t)r->slot);
     t_put(t, i->rd, dst);
     t->flags_kept = true;
@@ -122,7 +124,15 @@ static bool em_msr(struct tr *t, const struct insn *i)
         x64_op_rm(&t->c, false, 0x88, RAX, RBP, CPU(daif));
         return true;
     }
-    if (el < r->plain_write_el || r->mask != ~0ull || r->ones)
+    if (el == 1 && r->key == KEY_SP_EL0) { /* UNDEFINED while it is in use */
+        compare_byte(t, CPU(spsel), 1);
+        t_bail(t, CC_NE);
+        x64_store(&t->c, true, t_get(t, i->rd, RAX), RBP, CPU(sp_el));
+        return true;
+    }
+    if (el < r->plain_write_el)
+        return em_msr_flags(t, i, r->key);
+    if (r->mask != ~0ull || r->ones)
         return false;
     x64_store(&t->c, true, t_get(t, i->rd, RAX), RBP,
               CPU(sys) + 8 * (int32_t)r->slot);

@@ -222,6 +222,7 @@ extern const struct jit_emitter jit_atomic_emitters[];
 extern const struct jit_emitter jit_pair_emitters[];
 extern const struct jit_emitter jit_bits_emitters[];
 extern const struct jit_emitter jit_sys_emitters[];
+extern const struct jit_emitter jit_flags_emitters[];
 extern const struct jit_emitter jit_fp_emitters[];
 extern const struct jit_emitter jit_fp_vec_emitters[];
 extern const struct jit_emitter jit_fp_conv_emitters[];
@@ -276,6 +277,9 @@ void t_flags_set(struct tr *t, bool inverted);
 enum { T_KEEP_BYTES = 11 };
 void t_flags_keep(struct x64 *c);
 void t_flags_settle(struct tr *t);
+
+/* eax = cpu->hflags in the Arm's places. Clobbers rcx, rdx. */
+void t_flags_to_arm(struct x64 *c);
 
 /* cpu->hflags for a constant NZCV */
 static inline int32_t t_hflags_of(unsigned nzcv)

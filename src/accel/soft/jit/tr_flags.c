@@ -20,6 +20,22 @@ void t_flags_keep(struct x64 *c)
     x64_op_rm(c, false, 0x89, RAX, RBP, CPU(hflags));
 }
 
+void t_flags_to_arm(struct x64 *c)
+{
+    x64_load(c, false, RAX, RBP, CPU(hflags));
+    x64_mov(c, false, RCX, RAX);
+    x64_alu_ri(c, false, ALU_AND, RCX, 0xc000);
+    x64_shift_imm(c, false, SH_SHL, RCX, 16); /* N Z */
+    x64_mov(c, false, RDX, RAX);
+    x64_alu_ri(c, false, ALU_AND, RDX, 0x100);
+    x64_alu_ri(c, false, ALU_XOR, RDX, 0x100);
+    x64_shift_imm(c, false, SH_SHL, RDX, 21); /* C */
+    x64_shift_imm(c, false, SH_SHL, RAX, 31);
+    x64_shift_imm(c, false, SH_SHR, RAX, 3); /* V */
+    x64_alu_rr(c, false, ALU_OR, RAX, RCX);
+    x64_alu_rr(c, false, ALU_OR, RAX, RDX);
+}
+
 /* By instruction word, of those that t_effect knows. */
 static bool sets_flags(uint32_t word)
 {

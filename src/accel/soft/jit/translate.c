@@ -106,6 +106,7 @@ static void fill_tables(void)
     add_emitters(jit_pair_emitters);
     add_emitters(jit_bits_emitters);
     add_emitters(jit_sys_emitters);
+    add_emitters(jit_flags_emitters);
     add_emitters(jit_fp_emitters);
     add_emitters(jit_fp_vec_emitters);
     add_emitters(jit_fp_conv_emitters);
