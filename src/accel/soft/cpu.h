@@ -94,6 +94,7 @@ struct cpu {
     uint32_t hflags;
     const void *jumps;            /* the jump cache */
     const void *fn_table;         /* executors by a64_op */
+    const void *est_table;        /* em_fp_est.h */
     uint64_t *fallbacks;          /* executed by tier 0 from there, by a64_op */
     uint32_t wait_mask;           /* CPUs a DSB waits for: mmu_work.c */
     uint64_t misses;              /* memory accesses that took the slow way */

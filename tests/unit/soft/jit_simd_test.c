@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 
 #include "accel/soft/decode.h"
+#include "accel/soft/jit/em_fp_est.h"
 #include "accel/soft/jit/glue.h"
 #include "accel/soft/jit/jit.h"
 #include "accel/soft/jit/simd.h"
@@ -75,6 +76,7 @@ static int set_up(void **state)
     map_page(&b->tlb.w, b->page);
     simd_const_init(&b->cpu);
     translate_fn_table(); /* makes what t_effect knows */
+    b->cpu.est_table = est_table();
     *state = b;
     return 0;
 }

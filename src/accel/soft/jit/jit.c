@@ -15,6 +15,7 @@
 #include "accel/soft/interp.h"
 #include "accel/soft/jit/cache.h"
 #include "accel/soft/jit/debug.h"
+#include "accel/soft/jit/em_fp_est.h"
 #include "accel/soft/jit/simd_const.h"
 #include "accel/soft/jit/translate.h"
 #include "accel/soft/mmu.h"
@@ -99,6 +100,7 @@ struct jit *jit_new(struct cpu *cpu, uint64_t bytes, unsigned features)
         return NULL;
     jit->runs_in_tier_0 = RUNS_IN_TIER_0;
     cpu->fn_table = translate_fn_table();
+    cpu->est_table = est_table();
     simd_const_init(cpu);
     cpu->jumps = jit->jumps[0];
     cpu->fallbacks = jit->fallbacks;

@@ -10,6 +10,7 @@
 #include <pthread.h>
 
 #include "accel/soft/decode.h"
+#include "accel/soft/jit/em_fp_est.h"
 #include "accel/soft/jit/tr_group.h"
 #include "accel/soft/jit/tr_vec.h"
 
@@ -86,6 +87,7 @@ static void fill_effects(void)
 
 static void fill_tables(void)
 {
+    est_table_fill();
     fill_effects();
     fill_clobbers();
     add_accesses(jit_mem_accesses);
@@ -110,7 +112,9 @@ static void fill_tables(void)
     add_emitters(jit_fp_emitters);
     add_emitters(jit_fp_vec_emitters);
     add_emitters(jit_fp_conv_emitters);
+    add_emitters(jit_fp_est_emitters);
     add_emitters(jit_fp_half_emitters);
+    add_emitters(jit_fp_half_conv_emitters);
     add_emitters(jit_simd_emitters);
     add_emitters(jit_simd_shift_emitters);
     add_emitters(jit_simd_var_emitters);
