@@ -337,8 +337,13 @@ def tap_cases(build, name, code, output):
 
 
 def unit_run(build, name, test):
-    """Run a program of meson's list as `meson test` would: its cases, its
-    output, and whether it crashed."""
+    """Run a program of meson's list in an empty folder: its cases, its output,
+    and whether it crashed."""
+    with tempfile.TemporaryDirectory(prefix="squib-unit-") as folder:
+        return unit_run_in(folder, build, name, test)
+
+
+def unit_run_in(folder, build, name, test):
     env = {**os.environ, **build.env, **test.get("env", {}),
            "CMOCKA_MESSAGE_OUTPUT": "TAP"}
     limit = max(test["timeout"] * build.slowness, LEAST_LIMIT)
@@ -351,9 +356,7 @@ def unit_run(build, name, test):
         cpu = cpus[hash(name) % len(cpus)]
         pin = lambda: os.sched_setaffinity(0, {cpu})
     process = subprocess.Popen(build.runner + test["cmd"], env=env,
-                               preexec_fn=pin,
-                               cwd=test["workdir"] or TOP,
-                               stdin=subprocess.DEVNULL,
+                               preexec_fn=pin, cwd=folder, stdin=subprocess.DEVNULL,
                                stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, text=True,
                                errors="replace", start_new_session=True)

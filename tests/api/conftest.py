@@ -39,13 +39,13 @@ def squib_path():
 
 class Connection(http.client.HTTPConnection):
     def __init__(self, path):
-        super().__init__("localhost", timeout=20)
+        super().__init__("localhost", timeout=guests.PATIENCE_S)
         self.path = path
 
     def connect(self):
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(20)
-        for _ in range(100):  # the file is there a moment before its listener
+        self.sock.settimeout(guests.PATIENCE_S)
+        for _ in range(100 * guests.PATIENCE_S):  # the file is there a moment before its listener
             try:
                 return self.sock.connect(self.path)
             except ConnectionRefusedError:
@@ -91,7 +91,7 @@ class Vmm:
         self.connection = None
         self.wait_for(lambda: os.path.exists(self.sock) or self.process.poll() is not None)
 
-    def wait_for(self, condition, seconds=20):
+    def wait_for(self, condition, seconds=guests.PATIENCE_S):
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, f"waited in vain:\n{self.log()}"

@@ -23,6 +23,12 @@ def total(vmm, path, group):
     return {name: sum(line[name] for line in lines) for name in lines[0]}
 
 
+def rests(path):
+    log = path.read_bytes()
+    time.sleep(0.3)
+    return path.read_bytes() == log
+
+
 @pytest.mark.contract(29)
 def test_pause_and_resume(vmm):
     tick = [*guests.say("."), guests.movz(2, 0x40, 1),
@@ -32,10 +38,7 @@ def test_pause_and_resume(vmm):
     for _ in range(2):
         vmm.ok("PATCH", "/vm", {"state": "Paused"})
         assert vmm.get("/").json["state"] == "Paused"
-    time.sleep(0.1)
-    log = (vmm.folder / "out").read_bytes()
-    time.sleep(0.2)
-    assert (vmm.folder / "out").read_bytes() == log, "paused, and yet it ran"
+    vmm.wait_for(lambda: rests(vmm.folder / "out"))  # what was said is on its way
     for _ in range(2):
         vmm.ok("PATCH", "/vm", {"state": "Resumed"})
         assert vmm.get("/").json["state"] == "Running"
@@ -50,7 +53,7 @@ def test_the_guest_ends_it(spawn, tmp_path, function):
     path = tmp_path / "metrics"
     vmm = spawn("--metrics-path", path)
     vmm.boot(guests.psci(function))
-    assert vmm.process.wait(20) == 0
+    assert vmm.process.wait(guests.PATIENCE_S) == 0
     assert "Firecracker exiting successfully. exit_code=0" in vmm.log()
     assert len(metrics_of(path)) == 2, "one at the start, one at the end"
 
@@ -67,7 +70,7 @@ def test_metrics(vmm, tmp_path):
     vmm.put("/drives/a", "bad")
     vmm.boot()
     first = metrics_of(path)[0]
-    assert abs(first["utc_timestamp_ms"] - time.time() * 1000) < 20_000
+    assert abs(first["utc_timestamp_ms"] - time.time() * 1000) < 600_000
     assert first["id"] == "anonymous-instance" and first["properties"] == {"a": "b"}
     assert first["get_api_requests"]["instance_info_count"] == 1
     assert first["put_api_requests"]["metrics_count"] == 2
@@ -203,11 +206,11 @@ def test_metadata(spawn, tmp_path):
     path.write_text('{"a": {"b": 1}}')
     assert spawn("--metadata", path).get("/mmds").json == {"a": {"b": 1}}
     vmm = spawn("--metadata", path, "--mmds-size-limit", 5)
-    assert vmm.process.wait(20) == 1
+    assert vmm.process.wait(guests.PATIENCE_S) == 1
     assert ("Populating MMDS from file failed: The MMDS patch request doesn't fit." in vmm.log())
     path.write_text("{")
     vmm = spawn("--metadata", path)
-    assert vmm.process.wait(20) != 0
+    assert vmm.process.wait(guests.PATIENCE_S) != 0
     assert "MMDS error: metadata provided not valid json" in vmm.log()
     assert "EOF while parsing an object" in vmm.log()
 
@@ -229,7 +232,7 @@ def test_fatal_signals(spawn, tmp_path, number, code, metric):
     vmm = spawn("--metrics-path", path)
     vmm.boot()
     vmm.process.send_signal(number)
-    assert vmm.process.wait(20) == code
+    assert vmm.process.wait(guests.PATIENCE_S) == code
     assert f"Shutting down VM after intercepting signal {int(number)}, code" in vmm.log()
     assert metrics_of(path)[-1]["signals"][metric] == 1
 

@@ -40,7 +40,7 @@ def build(folder, header):
     run = subprocess.run(
         [*CC.split(), "-std=gnu11", "-I", str(folder), "-fsyntax-only",
          str(unit)],
-        capture_output=True, text=True, timeout=60)
+        capture_output=True, text=True, timeout=300)
     return None if run.returncode == 0 else run.stderr
 
 

@@ -13,7 +13,7 @@ import threading
 import time
 
 # Booting takes seconds; a machine with more to do than cores takes longer.
-PATIENCE_S = 30
+PATIENCE_S = 120
 
 # What a healthy Linux does not print.
 COMPLAINTS = re.compile(

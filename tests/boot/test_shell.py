@@ -5,7 +5,6 @@ import hashlib
 import random
 import signal
 import string
-import time
 
 import pytest
 
@@ -36,10 +35,9 @@ def ask(vm, command, answer):
 
 
 def begin_waiting(vm):
-    """A command in the foreground; the shell needs a moment to put it there."""
-    vm.type("echo wait''ing; sleep 1000\r")
+    """A command that is in the foreground, for it has said something."""
+    vm.type("sh -c 'echo wait\"\"ing; exec sleep 1000'\r")
     vm.expect("waiting")
-    time.sleep(0.5)
 
 
 def leave(vm):
@@ -87,8 +85,8 @@ def test_the_escape_key(shell):
     vm.expect("Ctrl-A x")
     vm.type("\r")
     vm.expect(PROMPT)
-    vm.type("cat -v\r")
-    vm.expect(r"cat -v\r+\n")
+    vm.type("echo re''ady; cat -v\r")
+    vm.expect(r"ready\r+\n")  # the shell no longer reads
     vm.type("\x01\x01\r\x04")
     vm.expect(r"\^A\r+\n")
     vm.type("\x01x")
@@ -118,8 +116,10 @@ def lines_of(size, seed):
 def test_a_large_paste_is_not_lost(shell):
     text = lines_of(32 << 10, 1)
     digest = hashlib.md5(text.encode()).hexdigest()
-    shell.type("stty -echo; cat >/tmp/paste; stty echo; md5sum /tmp/paste\r")
-    shell.expect(r"paste\r+\n")
+    shell.type(
+        "stty -echo; echo re''ady; cat >/tmp/paste; stty echo; md5sum /tmp/paste\r"
+    )
+    shell.expect(r"ready\r+\n")
     shell.type(text.replace("\n", "\r") + "\x04")
     shell.expect(digest)
     shell.expect(PROMPT)

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-LOCKSTEP_S = 300
+LOCKSTEP_S = 900
 
 WORK = (
     "for n in 1 2 3 4; do (dd if=/dev/urandom of=/tmp/$n bs=16k count=4 "

@@ -8,8 +8,9 @@ import subprocess
 
 import pytest
 
+import guests
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-TIMEOUT_S = 60
 
 
 def find_squib():
@@ -49,7 +50,7 @@ def squib(squib_path):
             [str(squib_path), *map(str, args)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            timeout=TIMEOUT_S,
+            timeout=guests.PATIENCE_S,
             **kwargs,
         )
         result = Result(done)

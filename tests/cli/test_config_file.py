@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bad configuration files, each with the sentence that names the fault."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -8,6 +9,8 @@ import threading
 import time
 
 import pytest
+
+import guests
 
 FAILED = (
     "RunWithoutApiError error: Failed to build MicroVM from Json: "
@@ -250,11 +253,10 @@ def test_fatal_signals(squib_path, tmp_path, number, code):
     )
     assert b"Running Firecracker" in process.stdout.readline()
     # The line comes before the handlers; opening the pipe comes after.
-    while not waits_for(process.pid):
-        assert process.poll() is None
-        time.sleep(0.01)
+    writer = open_when_read(path, process)
     process.send_signal(number)
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=guests.PATIENCE_S)
+    os.close(writer)
     assert process.returncode == code
     if code == 2:
         assert b"Shutting down VM after intercepting a bad syscall (0)." in out
@@ -263,9 +265,12 @@ def test_fatal_signals(squib_path, tmp_path, number, code):
         assert line.encode() in out
 
 
-def waits_for(pid):
-    if not os.path.exists("/proc/self/syscall"):
-        time.sleep(1)
-        return True
-    with open(f"/proc/{pid}/syscall", "rb") as file:
-        return not file.read().startswith(b"running")
+def open_when_read(path, process):
+    """The end of a pipe that is for writing, once the process has the other."""
+    while True:
+        assert process.poll() is None
+        try:
+            return os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as e:
+            assert e.errno == errno.ENXIO
+        time.sleep(0.01)

@@ -93,7 +93,7 @@ def test_a_full_pipe_does_not_stop_us(squib_path):
         stdin=subprocess.DEVNULL,
         stdout=writer,
         stderr=subprocess.PIPE,
-        timeout=60,
+        timeout=300,
     )
     os.close(reader)
     os.close(writer)
@@ -109,7 +109,7 @@ def test_a_dead_pipe_does_not_kill_us(squib_path):
         stdin=subprocess.DEVNULL,
         stdout=writer,
         stderr=subprocess.PIPE,
-        timeout=60,
+        timeout=300,
     )
     os.close(writer)
     assert done.returncode == 1
@@ -118,7 +118,7 @@ def test_a_dead_pipe_does_not_kill_us(squib_path):
 def test_closed_standard_streams_are_survived(squib_path):
     script = '"$0" "$@" <&- >&- 2>&-'
     done = subprocess.run(
-        ["sh", "-c", script, str(squib_path), *MISSING], timeout=60
+        ["sh", "-c", script, str(squib_path), *MISSING], timeout=300
     )
     assert done.returncode == 1
 

@@ -16,7 +16,7 @@ try:
 except ImportError:
     yaml = None
 
-PATIENCE_S = 60
+PATIENCE_S = 120
 API = pathlib.Path(__file__).resolve().parents[1] / "api"
 
 # squib's own words between the guest's.
@@ -33,7 +33,7 @@ done
 """
 
 
-def settle(vm, condition, seconds=30):
+def settle(vm, condition, seconds=PATIENCE_S):
     """The guest's driver takes its time."""
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:

@@ -34,9 +34,14 @@ def digest(data):
 
 
 def free_port(kind=socket.SOCK_STREAM):
-    with socket.socket(socket.AF_INET, kind) as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """None of those that hosts give to whoever asks for any: it stays free."""
+    while True:
+        with socket.socket(socket.AF_INET, kind) as s:
+            try:
+                s.bind(("127.0.0.1", random.SystemRandom().randrange(10000, 32000)))
+                return s.getsockname()[1]
+            except OSError:
+                pass
 
 
 class Server(socketserver.ThreadingTCPServer):
@@ -106,7 +111,7 @@ def read_all(s):
     return b"".join(parts)
 
 
-def ask(port, text=b"", timeout=30):
+def ask(port, text=b"", timeout=120):
     """Sends to a port of the loopback, and reads to the end."""
     with socket.create_connection(("127.0.0.1", port), timeout) as s:
         s.sendall(text)

@@ -90,7 +90,7 @@ def test_a_config_file_has_drives_and_metrics_count_them(
     path.write_text(json.dumps(config))
     done = subprocess.run(
         [str(squib_path), "--no-api", "--config-file", str(path)],
-        stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False,
+        stdin=subprocess.DEVNULL, capture_output=True, timeout=300, check=False,
     )
     text = done.stdout.decode(errors="replace")
     assert done.returncode == 0, text

@@ -74,11 +74,13 @@ def test_time_that_is_stolen_is_accounted(boot, kernel):
 def test_a_pause_is_stolen_time(boot, fast_kernel):
     vm = boot(fast_kernel)
     steal = "awk '/^cpu0/ { print $9 }' /proc/stat"
+    steal_now = f"$({steal})"
     before = int(vm.run(steal))
     # It has to be busy: time stolen from an idle CPU is idle time.
-    vm.send("t=$(cut -d. -f1 /proc/uptime); while "
-            "[ $(cut -d. -f1 /proc/uptime) -lt $((t + 5)) ]; do :; done")
-    time.sleep(0.3)
+    vm.send(f"echo bu''sy; t=$(cut -d. -f1 /proc/uptime); "
+            f"while [ $(({steal_now} - {before})) -lt 150 ] && "
+            "[ $(cut -d. -f1 /proc/uptime) -lt $((t + 120)) ]; do :; done")
+    vm.wait_for(lambda: "busy" in vm.text())
     vm.ok("PATCH", "/vm", {"state": "Paused"})
     time.sleep(2)
     vm.ok("PATCH", "/vm", {"state": "Resumed"})

@@ -117,8 +117,13 @@ def test_a_forwarded_port_reaches_the_guest(vm, ports):
     assert digest(got.partition(b"\r\n\r\n")[2]) in data
 
 
+def until_bound(protocol, port):
+    """Until a program of the guest has this port."""
+    return f"until grep -q ':{port:04X} ' /proc/net/{protocol}*; do sleep 0.1; done"
+
+
 def test_much_goes_through_a_forward_both_ways(vm, ports):
-    vm.run("nc -ll -p 7 -e cat >/dev/null 2>&1 & sleep 0.2")
+    vm.run("nc -ll -p 7 -e cat >/dev/null 2>&1 & " + until_bound("tcp", 7))
     data = pattern(3 * MIB, 2)
     with socket.create_connection(("127.0.0.1", ports["echo"]), 30) as s:
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
@@ -129,9 +134,9 @@ def test_much_goes_through_a_forward_both_ways(vm, ports):
 
 
 def test_udp_is_forwarded_and_answered(vm, ports):
-    vm.run("udp echo 53 & sleep 0.2")
+    vm.run("udp echo 53 & " + until_bound("udp", 53))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-        s.settimeout(5)
+        s.settimeout(60)
         s.connect(("127.0.0.1", ports["udp"]))
         s.send(b"who is there?")
         assert s.recv(100) == b"who is there?"
@@ -141,7 +146,7 @@ def test_udp_fragments_arrive(vm):
     """A datagram larger than the guest's MTU."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.bind(("127.0.0.1", 0))
-        s.settimeout(10)
+        s.settimeout(60)
         vm.run(f"udp send {GATEWAY} {s.getsockname()[1]} 8000")
         assert s.recv(20000) == b"x" * 8000
 
@@ -166,17 +171,18 @@ def test_many_connections_at_once(vm, ports):
 
 
 def test_a_connection_the_host_refuses_is_refused(vm):
-    start = time.monotonic()
-    said = vm.run(f"wget -O - http://{GATEWAY}:{free_port()}/", code=1)
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))  # and does not listen
+        port = s.getsockname()[1]
+        said = vm.run(f"wget -O - http://{GATEWAY}:{port}/", code=1)
     assert "refused" in said
-    assert time.monotonic() - start < 10
 
 
 def test_a_connection_the_guest_refuses_ends(vm, ports):
     """A forward takes it, and hears then that nobody listens in the guest."""
     vm.run("killall nc; true")
     with socket.create_connection(("127.0.0.1", ports["echo"]), 10) as s:
-        s.settimeout(10)
+        s.settimeout(60)
         try:
             assert s.recv(10) == b""
         except ConnectionResetError:
@@ -190,26 +196,24 @@ def test_killed_connections_end_and_others_go_on(vm):
         s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         s.close()
 
-    ended = []
+    begun, ended = threading.Event(), threading.Event()
 
     def hold(s):
         s.recv(1000)
+        begun.set()
         try:
             while True:
                 s.sendall(bytes(100000))
         except OSError:
-            ended.append(True)
+            ended.set()
 
     with Server(cut) as cutter, Server(hold) as holder:
-        vm.run(f"timeout 20 wget -q -O /dev/null http://{GATEWAY}:{cutter.port}/", code=1)
-        vm.run(f"(echo hello; sleep 1) | timeout -s KILL 1 nc {GATEWAY} "
-               f"{holder.port} >/dev/null", code=None)
-        for _ in range(100):
-            if ended:
-                break
-            time.sleep(0.1)
-        assert ended
-    vm.run("killall nc", code=None)
+        vm.run(f"timeout 120 wget -q -O /dev/null http://{GATEWAY}:{cutter.port}/", code=1)
+        vm.run(f"(echo hello; exec sleep 1000) | nc {GATEWAY} {holder.port} "
+               ">/dev/null & true")
+        assert begun.wait(120)
+        vm.run("killall -9 nc; killall sleep")
+        assert ended.wait(120)
     test_the_gateway_answers_ping(vm)
 
 
@@ -220,7 +224,7 @@ def test_connections_outlive_a_pause(vm):
     def serve(s):
         s.recv(1000)
         s.sendall(b"HTTP/1.0 200 OK\r\n\r\n" + data[:MIB])
-        gate.wait(30)
+        gate.wait(120)
         s.sendall(data[MIB:])
 
     with Server(serve) as host:
@@ -241,10 +245,13 @@ def test_an_idle_guest_costs_nothing(vm):
 
     with Server(lambda s: s.recv(10)) as host:
         vm.run(f"(sleep 60 | nc {GATEWAY} {host.port} >/dev/null) & sleep 1")
-        before = cpu_ticks()
-        time.sleep(2)
-        spent = cpu_ticks() - before
-    assert spent <= 0.2 * os.sysconf("SC_CLK_TCK"), f"{spent} ticks in 2 s"
+        for _ in range(20):  # others may disturb
+            before = cpu_ticks()
+            time.sleep(2)
+            spent = cpu_ticks() - before
+            if spent <= 0.2 * os.sysconf("SC_CLK_TCK"):
+                return
+    raise AssertionError(f"{spent} ticks in 2 s")
 
 
 # What answers names: any name has one address.
@@ -252,6 +259,7 @@ NAMES = """
 import socket, struct
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.bind(("127.0.0.1", 53))
+open("READY", "w").close()
 while True:
     query, peer = s.recvfrom(512)
     end = query.index(b"\\0", 12) + 5
@@ -269,13 +277,15 @@ def test_names_are_resolved(tmp_path, fast_kernel):
     if subprocess.run(["unshare", *flags, "-nm", "true"], check=False).returncode:
         pytest.skip("this host gives no name spaces")
     (tmp_path / "resolv.conf").write_text("nameserver 127.0.0.1\n")
-    (tmp_path / "names.py").write_text(NAMES)
+    ready = tmp_path / "ready"
+    (tmp_path / "names.py").write_text(NAMES.replace("READY", str(ready)))
     wrapper = tmp_path / "squib"
     wrapper.write_text(f"""#!/bin/sh
 ip link set lo up
 mount --bind {tmp_path}/resolv.conf /etc/resolv.conf || exit 1
 {sys.executable} {tmp_path}/names.py &
 names=$!
+while [ ! -e {ready} ] && kill -0 $names; do sleep 0.1; done
 {SQUIB} "$@"
 code=$?
 kill $names
@@ -289,7 +299,7 @@ exit $code
         assert "192.0.2.7" in vm.run("nslookup some.where.example 10.0.2.3", code=None)
     finally:
         vm.send("exit")
-        vm.process.wait(30)
+        vm.process.wait(120)
         vm.kill()
 
 
@@ -317,7 +327,7 @@ def test_nobody_in_particular_can_use_it(fast_kernel):
                 wrapper, folder, kernel, ["squib.test", "squib.cmd=/script"],
                 initrd=initrd, stdin="pipe", args=["--net", f"user:tcp={port}:80"])
             try:
-                vm.expect("squib-ready", 60)
+                vm.expect("squib-ready")
                 status = pathlib.Path(f"/proc/{vm.process.pid}/status").read_text()
                 assert "Uid:\t65534" in status and "CapEff:\t0000000000000000" in status
                 vm.type(f"wget -q -O - http://{GATEWAY}:{host.port}/x\n")

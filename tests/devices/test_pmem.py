@@ -184,7 +184,7 @@ def test_a_configuration_file_may_name_them(squib_path, fast_kernel, pmem, tmp_p
     path.write_text(json.dumps(config))
     done = subprocess.run(
         [str(squib_path), "--no-api", "--config-file", str(path)],
-        stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False,
+        stdin=subprocess.DEVNULL, capture_output=True, timeout=300, check=False,
     )
     text = done.stdout.decode(errors="replace").replace("\r", "")
     assert done.returncode == 0, text

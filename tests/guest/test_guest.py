@@ -38,7 +38,7 @@ RUNS = [(name, cpus, tier) for name, counts in GUESTS.items()
 
 
 # Seconds; builds with sanitizers take longer, and say so.
-TIMEOUT = 180 * int(os.environ.get('SQUIB_TEST_SLOWNESS', '1'))
+TIMEOUT = 300 * int(os.environ.get('SQUIB_TEST_SLOWNESS', '1'))
 
 
 def devices_of(name, folder):

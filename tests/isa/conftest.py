@@ -20,7 +20,7 @@ def a64run(build):
     program = build / 'a64run'
     assert program.exists(), f'there is no {program} to test'
 
-    def run(*records, timeout=60):
+    def run(*records, timeout=300):
         text = ''.join((r if isinstance(r, str) else json.dumps(r)) + '\n'
                        for r in records)
         done = subprocess.run([program], input=text, capture_output=True,

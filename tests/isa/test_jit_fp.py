@@ -37,7 +37,7 @@ def run(build):
         done = subprocess.run(
             [build / 'a64run', '--tier', tier], capture_output=True,
             input=''.join(json.dumps(r) + '\n' for r in records), text=True,
-            timeout=60)
+            timeout=300)
         assert done.returncode == 0, done.stderr
         results = [json.loads(line) for line in done.stdout.splitlines()]
         for r in results:

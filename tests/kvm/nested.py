@@ -48,8 +48,8 @@ ETC = {
 }
 
 # Everything in there is ten to fifty times slower than on the metal.
-BOOT_S = 120
-COMMAND_S = 120
+BOOT_S = 480
+COMMAND_S = 480
 
 
 def need(path, what):

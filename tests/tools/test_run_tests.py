@@ -69,8 +69,7 @@ class Runner:
                         f"echo $((n + 1)) >{path}.n\ncase $n in\n{cases}esac\n")
         path.chmod(0o755)
         run_tests.unit_program(self.build, {
-            "cmd": [str(path)], "timeout": 30, "workdir": str(self.top),
-            "name": name})
+            "cmd": [str(path)], "timeout": 30, "name": name})
 
     def fuzz(self, name, *runs):
         self.program("../" + name, *runs)
