@@ -242,7 +242,7 @@ def test_a_panic_is_counted(spawn, tmp_path):
     vmm = spawn("--metrics-path", path)
     vmm.boot()
     vmm.process.send_signal(signal.SIGABRT)
-    assert vmm.process.wait(20) == -signal.SIGABRT
+    assert vmm.process.wait(guests.PATIENCE_S) == -signal.SIGABRT
     assert metrics_of(path)[-1]["vmm"]["panic_count"] == 1
 
 

@@ -643,7 +643,7 @@ def test_what_does_not_stop_a_load(vmm):
     vmm.get("/vm/config")
     vmm.put("/machine-config", "nonsense")
     assert vmm.put("/snapshot/load", LOAD).fault != LATCHED
-    assert vmm.process.wait(20) == 1, "a load that failed leaves no process"
+    assert vmm.process.wait(guests.PATIENCE_S) == 1, "a load that failed leaves no process"
 
 
 @pytest.mark.contract(18)
