@@ -28,6 +28,7 @@ enum { S_OK = 0, S_IOERR = 1, S_UNSUPP = 2 };
 
 enum {
     ASYNC_DEPTH = 128,
+    TELL_BYTES = 256 << 10,        /* moved without a word to the driver */
     SEG_MAX = 126,                 /* two such requests fill a queue */
     DISCARD_MAX_SECTORS = 1 << 22, /* 2 GiB */
     DISCARD_MAX_SEGS = 16
@@ -89,6 +90,7 @@ struct block {
     struct aio *aio;           /* owned; NULL: Sync */
     struct request *requests;  /* owned */
     struct request *free;      /* borrowed from requests */
+    uint64_t untold;           /* bytes asked for since the last flush */
     bool read_only;
     bool starved; /* no free request: go on when one is done */
     char *id;     /* owned; NULL: not in metrics */
@@ -405,8 +407,27 @@ static bool serve_one(struct block *b)
         return false;
     }
     r->start_ns = now;
+    b->untold += r->bytes;
     run(b, r);
     return true;
+}
+
+static void tell(struct block *b)
+{
+    b->untold = 0;
+    virtio_dev_flush(&b->base, 0);
+}
+
+/* To copy as much takes the host longer than an interrupt takes the guest: it
+   is told of what is done, and has its next requests ready when we are through
+   with the others. */
+static void tell_of_much(struct block *b)
+{
+    if (b->untold < TELL_BYTES)
+        return;
+    if (b->aio)
+        aio_start(b->aio);
+    tell(b);
 }
 
 /* At most a queue full, then others have their turn. What is done at once makes
@@ -416,14 +437,14 @@ static void serve(struct block *b)
     unsigned served = 0;
 
     do {
-        while (served < VIRTQ_MAX_SIZE && serve_one(b))
-            served++;
+        for (; served < VIRTQ_MAX_SIZE && serve_one(b); served++)
+            tell_of_much(b);
         if (b->aio)
             aio_start(b->aio);
     } while (b->starved && b->free && served < VIRTQ_MAX_SIZE);
     if (!served && !b->starved && !b->limiter.blocked_until)
         metric_inc(&b->stats.no_avail_buffer);
-    virtio_dev_flush(&b->base, 0);
+    tell(b);
     if (served == VIRTQ_MAX_SIZE)
         virtio_dev_again(&b->base, 0);
 }

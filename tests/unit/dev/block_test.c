@@ -332,6 +332,32 @@ static void many_requests_at_a_time_all_come_back(void **state)
     assert_int_equal(metric_get(&block_metrics_of(dev)->read_count), 50 * 64);
 }
 
+/* Requests of `bytes` at sector 0, all in one buffer. */
+static unsigned interrupts_for(unsigned count, unsigned bytes)
+{
+    unsigned before = d.interrupts;
+
+    for (unsigned n = 0; n < count; n++)
+        offer(T_IN, 0, bytes);
+    assert_int_equal(finish().len, bytes + 1);
+    assert_int_equal(status(), OK);
+    return d.interrupts - before;
+}
+
+static void the_driver_hears_early_of_what_took_long(void **state)
+{
+    char other[80];
+
+    (void)state;
+    snprintf(other, sizeof(other), "%s-2", path);
+    make_file(other, 512 << 10);
+    assert_int_equal(block_set_path(dev, other, NULL), 0);
+    unlink(other);
+    assert_int_equal(interrupts_for(4, 512), 1);
+    assert_int_equal(interrupts_for(4, 256 << 10), 4);
+    assert_int_equal(interrupts_for(3, 128 << 10), 2);
+}
+
 static void the_limiter_holds_requests_back(void **state)
 {
     const struct bucket_config ops = {.size = 2, .refill_time_ms = 100};
@@ -478,6 +504,7 @@ int main(void)
         BOTH(another_file_can_take_its_place),
         BOTH(a_reset_in_the_middle_leaves_nothing_behind),
         BOTH(many_requests_at_a_time_all_come_back),
+        TEST(the_driver_hears_early_of_what_took_long, sync),
         BOTH(the_limiter_holds_requests_back),
         BOTH(config_space_ends),
         BOTH(the_features_are_those_asked_for),
