@@ -44,7 +44,8 @@ def arguments():
     p = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     p.add_argument("--rows", help="rows or groups, with commas; * is allowed;"
                    " 'boot', 'api' and 'dev' add the boots, the control plane"
-                   " and the devices, which are otherwise left out then")
+                   " and the devices, which are otherwise left out then;"
+                   " a device's own row is one as well")
     p.add_argument("--qemu-cpu", help="QEMU's -cpu [the faster of two]")
     p.add_argument("--modes", help="of native,qemu,squib-interp,squib-jit")
     p.add_argument("--repeat", type=int, default=3,
@@ -65,10 +66,12 @@ def arguments():
     p.add_argument("--list", action="store_true", help="list the rows")
     args = p.parse_args()
     args.api = not args.rows or "api" in args.rows.split(",")
-    args.dev = not args.rows or "dev" in args.rows.split(",")
+    words = (args.rows or "dev").split(",")
+    args.dev = [r for r in bench_dev.ROWS
+                if "dev" in words or r[0] in words]
     if args.rows:
-        rows = [r for r in args.rows.split(",")
-                if r not in ("boot", "api", "dev")]
+        rows = [r for r in words if r not in ("boot", "api", "dev")
+                and r not in [d[0] for d in args.dev]]
         args.no_boot |= "boot" not in args.rows.split(",")
         args.rows = ",".join(rows) or "none"
     if args.quick:
@@ -264,7 +267,7 @@ def measure_dev(args, data, kernel, modes, squib):
     cpu = data["qemu"]["cpu"] if "qemu" in sides else None
     for turn in range(args.repeat if sides else 0):
         data["dev"].append(bench_dev.measure(
-            sides, kernel, squib, cpu, DEV_MS * args.scale // 100))
+            sides, kernel, squib, cpu, DEV_MS * args.scale // 100, args.dev))
         say(f"turn {turn + 1} of {args.repeat}: devices")
 
 

@@ -293,12 +293,14 @@ DEVICES = """\
 
 What one guest with two CPUs gets done, and what a request costs the host in
 microseconds of its CPUs: all in all, and of that the share of the threads that
-are no vCPUs. Files are in the host's cache, so no disk is measured; QEMU's
-`virtio-blk-device` has `cache=writeback` and `aio=threads` for Sync, `io_uring`
-for Async. QEMU has a vsock only in kernels that have vhost-vsock: beside that
-stands its virtio-serial port, which is also a stream to a Unix socket. Requests
-are 4 KiB, 1 MiB and, of streams, 64 KiB. Most of a request of 1 MiB is the
-host's kernel copying it, which costs the same whoever asks.
+are no vCPUs. Disks are files in the host's memory (a tmpfs of huge pages where
+root runs this), so no disk is measured; QEMU's `virtio-blk-device` has
+`cache=writeback` and `aio=threads` for Sync, `io_uring` for Async. QEMU has a
+vsock only in kernels that have vhost-vsock: beside that stands its
+virtio-serial port, which is also a stream to a Unix socket. Requests are 4 KiB,
+1 MiB and, of streams, 64 KiB. Most of a request of 1 MiB is the host's kernel
+copying it, which costs the same whoever asks: three times as much where the
+file lies in small pages of the host.
 
 {lines}
 
