@@ -51,6 +51,7 @@ enum attention {
     ATT_EXIT = 8,   /* cpu->exit_pending is set: leave vcpu_run with it */
     ATT_TIMER = 32, /* timer_deadline_ns has come */
     ATT_STEP = 16,  /* software step is on or pending (MDSCR_EL1.SS) */
+    ATT_WORN = 128, /* num_worn is not 0 */
     ATT_LOOK = 64   /* lockstep: leave translated code at the next poll */
 };
 
@@ -79,6 +80,7 @@ struct mmio_log {
 };
 
 enum { NUM_ADDENDS = 8 };
+enum { NUM_HEATS = 1024, NUM_WORN = 16 };
 
 struct cpu {
     /* x[31] is the SP in use; x[REG_ZERO] is always 0; x[REG_SINK] is where
@@ -99,6 +101,10 @@ struct cpu {
     uint32_t wait_mask;           /* CPUs a DSB waits for: mmu_work.c */
     uint64_t misses;              /* memory accesses that took the slow way */
     uint64_t addend[NUM_ADDENDS]; /* of groups of accesses: tr_group.h */
+    uint64_t span_moves;          /* of places of access: tr_span.h */
+    uint32_t span_when;           /* the last, in cycles of the host */
+    uint32_t hot_block;           /* number of one that is hot now, or 0 */
+    uint32_t num_worn, worn[NUM_WORN]; /* places that shall have none */
 
     uint32_t nzcv; /* N Z C V in bits 31..28, the others 0 */
     _Atomic uint32_t attention;
@@ -156,6 +162,7 @@ struct cpu {
     uint64_t blocks; /* entered */
 
     union vreg simd_const[NUM_SIMD_CONST]; /* of translated code */
+    uint32_t heat[NUM_HEATS];              /* of blocks by hash, counted down */
 };
 
 /* cpu->mode: everything but the physical address that decoded code depends
@@ -167,7 +174,7 @@ enum {
     MODE_FP_PLAIN = 8 /* FPCR is 0: the host's FP may stand in */
 };
 
-enum { SOFT_NUM_STATS = 14 };
+enum { SOFT_NUM_STATS = 17 };
 
 /* Translated code holds cpu + CPU_BIAS in a register, so that x0 to SP are
    reached by a one-byte displacement. */

@@ -20,7 +20,27 @@
 #include "accel/soft/cpu.h"
 
 enum { TLB_BITS = 10, TLB_ENTRIES = 1 << TLB_BITS, TLB_BANKS = 16 };
-enum { TLB_OLD = 64 };
+enum { TLB_OLD = 64, TLB_SPANS = 192 };
+
+/* Neighbouring pages with one addend, as a place in hot translated code came
+   upon them in the arrays: it tests its address against these alone, so that
+   neither the test nor the addend waits for a slot's number (tr_span.c). Each
+   is for accesses of one size. */
+struct tlb_span {
+    uint64_t first; /* VA of its first byte */
+    uint64_t room;  /* accesses start at first + 0 to room */
+    uint64_t add;
+    uint64_t end;   /* VA behind its last byte */
+    uint32_t bytes; /* of an access */
+    uint32_t wear;  /* how often it was moved too soon */
+};
+enum { TLB_SPAN_WORN = 32 };
+
+/* The numbers of those for accesses of up to so many bytes. */
+enum { TLB_SPAN_SIZES = 8 };
+extern const struct tlb_span_size {
+    uint16_t bytes, first, count;
+} tlb_span_sizes[TLB_SPAN_SIZES];
 
 struct tlb_half {
     uint64_t key[TLB_ENTRIES]; /* VA of the page, tag bits and all; or
@@ -32,6 +52,9 @@ struct tlb_half {
        slot cost little. */
     uint64_t old_key[TLB_OLD];
     uint64_t old_add[TLB_OLD];
+
+    struct tlb_span span[TLB_SPANS];
+    uint64_t span_used[TLB_SPANS / 64]; /* bits of those not empty */
 };
 
 static inline unsigned tlb_slot(uint64_t va)

@@ -163,6 +163,7 @@ static const struct {
     {"instructions", offsetof(struct cpu, insns)},
     {"blocks", offsetof(struct cpu, blocks)},
     {"memory_slow", offsetof(struct cpu, misses)},
+    {"span_moves", offsetof(struct cpu, span_moves)},
 };
 
 static const char *stat_of(const struct cpu *cpu, unsigned index,

@@ -10,6 +10,32 @@
 enum { UNIT_SHIFT = 21, UNIT_PAGES = 1 << (UNIT_SHIFT - 12) };
 #define PAGE_MASK ((1ull << 44) - 1) /* VA[55:12]: the tag byte is ignored */
 
+/* No address is there: bits 55 to 48 differ from each other. */
+static void empty_span(struct tlb_span *s)
+{
+    s->first = s->end = 0x55ull << 48;
+    s->room = 0;
+    s->wear = 0;
+}
+
+const struct tlb_span_size tlb_span_sizes[TLB_SPAN_SIZES] = {
+    {1, 0, 16},   {2, 16, 8},    {4, 24, 32},   {8, 56, 40},
+    {16, 96, 32}, {32, 128, 24}, {64, 152, 16}, {512, 168, 24},
+};
+static_assert(168 + 24 == TLB_SPANS, "all are given");
+
+static void make_spans(struct tlb_half *h)
+{
+    for (unsigned n = 0; n < TLB_SPAN_SIZES; n++) {
+        const struct tlb_span_size *s = &tlb_span_sizes[n];
+
+        for (unsigned k = s->first; k < s->first + s->count; k++) {
+            empty_span(&h->span[k]);
+            h->span[k].bytes = s->bytes;
+        }
+    }
+}
+
 struct tlb *tlb_new(void)
 {
     struct tlb *t = heap_zalloc_aligned(64, sizeof(*t));
@@ -22,6 +48,8 @@ struct tlb *tlb_new(void)
         return NULL;
     }
     t->side->used = true;
+    make_spans(&t->r);
+    make_spans(&t->w);
     tlb_flush(t, 1);
     return t;
 }
@@ -45,11 +73,36 @@ static void empty_old(struct tlb_half *h)
         h->old_key[n] = n ? 0 : 0x1000; /* of another slot */
 }
 
+/* Forgets those that have something of the `count` pages from `first` on. */
+static void drop_spans(struct tlb_half *h, uint64_t first, uint64_t count)
+{
+    for (unsigned w = 0; w < ARRAY_LEN(h->span_used); w++) {
+        for (uint64_t bits = h->span_used[w]; bits; bits &= bits - 1) {
+            unsigned n = 64 * w + (unsigned)__builtin_ctzll(bits);
+            struct tlb_span *s = &h->span[n];
+            uint64_t pages = (s->end - s->first) >> 12;
+            uint64_t from = page_of(s->first);
+
+            if (((from - first) & PAGE_MASK) >= count &&
+                ((first - from) & PAGE_MASK) >= pages)
+                continue;
+            empty_span(s);
+            h->span_used[w] &= ~(1ull << (n & 63));
+        }
+    }
+}
+
+static void empty_spans(struct tlb_half *h)
+{
+    drop_spans(h, 0, PAGE_MASK + 1);
+}
+
 static void empty(struct tlb_half *h)
 {
     for (unsigned n = 0; n < TLB_ENTRIES; n++)
         h->key[n] = tlb_empty_key(n);
     empty_old(h);
+    empty_spans(h);
 }
 
 static void empty_code(struct tlb_side *s)
@@ -154,6 +207,8 @@ bool tlb_drop(struct tlb *t, uint64_t va, uint64_t count)
     }
     drop_old(&t->r, first, count);
     drop_old(&t->w, first, count);
+    drop_spans(&t->r, first, count);
+    drop_spans(&t->w, first, count);
     if (count >= TLB_ENTRIES) {
         for (unsigned n = 0; n < TLB_ENTRIES; n++)
             drop_slot(t, n, first, count);
@@ -181,6 +236,8 @@ bool tlb_drop_special(struct tlb *t)
     }
     empty_old(&t->r);
     empty_old(&t->w);
+    empty_spans(&t->r);
+    empty_spans(&t->w);
     s->num_special = 0;
     s->has_user = s->has_context = false;
     return !had_context;
@@ -264,6 +321,7 @@ void tlb_enter(struct tlb *t, uint64_t va, const struct mmu_result *res,
     if (align_down(va, 4096) == t->w.key[slot])
         t->w.key[slot] = tlb_empty_key(slot);
     drop_old(&t->w, page_of(va), 1);
+    drop_spans(&t->w, page_of(va), 1);
 }
 
 void tlb_enter_code(struct tlb *t, uint64_t va, const struct mmu_result *res)

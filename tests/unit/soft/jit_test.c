@@ -18,6 +18,7 @@
 #include "accel/soft/cpu.h"
 #include "accel/soft/decode.h"
 #include "accel/soft/jit/jit.h"
+#include "accel/soft/jit/tr.h"
 #include "accel/soft/jit/tr_regs.h"
 #include "accel/soft/jit/x64.h"
 #include "accel/soft/soft.h"
@@ -158,6 +159,37 @@ static void test_a_loop_runs_on_its_own_link(void **state)
     assert_int_equal(r->cpu->x[0], 100000);
     assert_true(stat_of(r, "jit_links") >= 1);
     assert_true(stat_of(r, "jit_entries") < 10);
+    rig_free(r);
+}
+
+/* It goes on in the middle of the loop, by the code that replaces it. */
+static void test_a_hot_loop_is_translated_again(void **state)
+{
+    struct rig *r = rig_new("jit");
+
+    (void)state;
+    put_all(r, CODE, loop, 4);
+    for (unsigned n = 0; n < 3; n++) {
+        assert_int_equal(run_at(r, CODE, TR_HOT + 100, 0), EXIT_SMCCC);
+        assert_int_equal(r->cpu->x[0], TR_HOT + 100);
+    }
+    assert_int_equal(stat_of(r, "jit_hot"), 1);
+    assert_int_equal(stat_of(r, "jit_stale"), 0);
+    rig_free(r);
+}
+
+/* What led to the code before it became hot finds what changed since. */
+static void test_hot_code_that_changed_is_made_anew(void **state)
+{
+    struct rig *r = rig_new("jit");
+
+    (void)state;
+    put_all(r, CODE, loop, 4);
+    assert_int_equal(run_at(r, CODE, TR_HOT + 100, 0), EXIT_SMCCC);
+    put(r, CODE, ADD_X0_1 + 0x400); /* add x0, x0, #2 */
+    soft_ops.ram_written(r->vm, CODE, 4);
+    assert_int_equal(run_at(r, CODE, 1000, 0), EXIT_SMCCC);
+    assert_int_equal(r->cpu->x[0], 2000);
     rig_free(r);
 }
 
@@ -617,6 +649,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_loop_runs_on_its_own_link),
+        cmocka_unit_test(test_a_hot_loop_is_translated_again),
+        cmocka_unit_test(test_hot_code_that_changed_is_made_anew),
         cmocka_unit_test(test_changed_code_is_unlinked_and_made_anew),
         cmocka_unit_test(test_code_that_is_the_same_is_used_again),
         cmocka_unit_test(test_jit_flush_forgets_jumps_and_links),

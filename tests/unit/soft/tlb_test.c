@@ -321,6 +321,82 @@ static void a_page_that_cannot_be_written_is_not_brought_back(void **state)
     board_free(w.b);
 }
 
+/* Three pages from `va` on, as hot code would have found them. */
+static struct tlb_span *make_span(struct tlb_half *h, unsigned n, uint64_t va)
+{
+    struct tlb_span *s = &h->span[n];
+
+    s->first = va;
+    s->end = va + 3 * 4096;
+    s->room = 3 * 4096 - s->bytes;
+    h->span_used[n / 64] |= 1ull << (n & 63);
+    return s;
+}
+
+static bool span_has(const struct tlb_span *s, uint64_t va)
+{
+    return va - s->first <= s->room;
+}
+
+static void a_span_goes_with_each_of_its_pages(void **state)
+{
+    struct tlb *t = tlb_new();
+    const uint64_t va = 0x10000;
+
+    (void)state;
+    for (uint64_t page = 0; page < 5; page++) {
+        bool hit = page >= 1 && page <= 3;
+        struct tlb_span *r = make_span(&t->r, 5, va);
+        struct tlb_span *w = make_span(&t->w, 190, va);
+        struct tlb_span *far = make_span(&t->r, 7, va + (1 << 20));
+
+        t->side->used = true;
+        t->side->halves = 1;
+        assert_true(span_has(r, va) && span_has(w, va + 0x2000));
+        tlb_drop(t, va + 4096 * page - 4096, 1);
+        assert_int_equal(span_has(r, va), !hit);
+        assert_int_equal(span_has(w, va + 0x2000), !hit);
+        assert_true(span_has(far, va + (1 << 20)));
+    }
+    make_span(&t->r, 7, va);
+    tlb_flush(t, 2);
+    assert_false(span_has(&t->r.span[7], va));
+    tlb_free(t);
+}
+
+static void flushing_writes_drops_spans_of_writes(void **state)
+{
+    struct tlb *t = tlb_new();
+
+    (void)state;
+    make_span(&t->r, 60, 0x10000);
+    make_span(&t->w, 60, 0x10000);
+    tlb_flush_writes(t);
+    assert_true(span_has(&t->r.span[60], 0x10000));
+    assert_false(span_has(&t->w.span[60], 0x10000));
+    make_span(&t->w, 60, 0x10000);
+    tlb_drop_special(t);
+    assert_false(span_has(&t->r.span[60], 0x10000));
+    assert_false(span_has(&t->w.span[60], 0x10000));
+    tlb_free(t);
+}
+
+/* A page that may be read, but not written any more. */
+static void a_read_only_page_leaves_spans_of_writes(void **state)
+{
+    struct tlb *t = tlb_new();
+    uint8_t byte = 0;
+    struct mmu_result res = {.host = &byte, .leaf_shift = 12};
+
+    (void)state;
+    make_span(&t->r, 0, 0x10000);
+    make_span(&t->w, 0, 0x10000);
+    tlb_enter(t, 0x11000, &res, false);
+    assert_true(span_has(&t->r.span[0], 0x10000));
+    assert_false(span_has(&t->w.span[0], 0x10000));
+    tlb_free(t);
+}
+
 static void nothing_hits_in_an_empty_tlb(void **state)
 {
     static const uint64_t vas[] = {
@@ -754,6 +830,9 @@ int main(void)
         cmocka_unit_test(ranges_drop_what_is_in_them_and_nothing_else),
         cmocka_unit_test(ranges_count_in_their_granule_and_reach_the_kernel),
         cmocka_unit_test(what_is_no_tlbi_is_refused),
+        cmocka_unit_test(a_span_goes_with_each_of_its_pages),
+        cmocka_unit_test(flushing_writes_drops_spans_of_writes),
+        cmocka_unit_test(a_read_only_page_leaves_spans_of_writes),
         cmocka_unit_test(nothing_hits_in_an_empty_tlb),
         cmocka_unit_test(address_spaces_keep_their_entries),
         cmocka_unit_test(the_asid_may_come_from_ttbr1),

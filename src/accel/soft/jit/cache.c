@@ -11,6 +11,7 @@
 enum { HASH_BITS = 16, PAGE_HASH_BITS = 12 };
 enum { META_SHARE = 2 }; /* the side tables may take half of the code's size */
 enum { PIECE_BYTES = 256 << 10 /* of the pool */ };
+enum { HOT_BITS = 12 };
 
 struct jpage {
     struct jpage *next; /* in its hash chain */
@@ -32,6 +33,21 @@ struct jexit {
     uint32_t next;     /* number + 1 of the next one linked to the same block */
 };
 
+/* Where blocks were hot once they are so from the start. */
+struct hot_place {
+    gpa_t pa;
+    uint32_t mode;
+    bool is_hot;
+    uint64_t plain;     /* instructions that wore their spans out */
+    struct jblock *old; /* to be replaced, or NULL */
+};
+
+/* A place of access with a span. */
+struct jsite {
+    uint32_t block;
+    uint8_t idx;
+};
+
 struct jit_cache {
     struct host_code code;
     struct glue glue;
@@ -51,6 +67,10 @@ struct jit_cache {
     struct jpage *pages;
     uint32_t epoch;
     struct jit_cache_stats stats;
+    bool all_hot;
+    struct hot_place hot[1 << HOT_BITS];
+    struct jsite *sites; /* owned, lazily backed */
+    uint32_t num_sites, max_sites;
     struct tr tr; /* scratch of the translation going on */
 };
 
@@ -74,7 +94,10 @@ static int cache_map(struct jit_cache *cache, uint64_t bytes)
     cache->meta = host_reserve(cache->meta_bytes, NULL);
     cache->exits =
         host_reserve((uint64_t)cache->max_exits * sizeof(struct jexit), NULL);
-    if (!cache->meta || !cache->exits)
+    cache->max_sites = (uint32_t)(bytes / 64);
+    cache->sites =
+        host_reserve((uint64_t)cache->max_sites * sizeof(struct jsite), NULL);
+    if (!cache->meta || !cache->exits || !cache->sites)
         return -1;
     jit_cache_set_regs(cache, &tr_regs_usual);
     return 0;
@@ -128,6 +151,8 @@ void jit_cache_free(struct jit_cache *cache)
     host_unreserve(cache->meta, cache->meta_bytes);
     host_unreserve(cache->exits,
                    (uint64_t)cache->max_exits * sizeof(struct jexit));
+    host_unreserve(cache->sites,
+                   (uint64_t)cache->max_sites * sizeof(struct jsite));
     heap_free(cache);
 }
 
@@ -138,7 +163,9 @@ void jit_cache_flush(struct jit_cache *cache)
     cache->pages = NULL;
     cache->used = cache->start;
     cache->meta_used = 0;
-    cache->num_exits = 0;
+    cache->num_exits = cache->num_sites = 0;
+    for (unsigned n = 0; n < ARRAY_LEN(cache->hot); n++)
+        cache->hot[n].old = NULL;
     cache->epoch++;
     cache->stats.flushes++;
     if (cache->granted > cache->own) {
@@ -155,6 +182,11 @@ uint32_t jit_cache_epoch(const struct jit_cache *cache)
 void jit_cache_count_insns(struct jit_cache *cache, bool on)
 {
     cache->count_insns = on;
+}
+
+void jit_cache_all_hot(struct jit_cache *cache, bool on)
+{
+    cache->all_hot = on;
 }
 
 void jit_cache_set_chaos(struct jit_cache *cache, uint64_t seed)
@@ -182,7 +214,8 @@ static bool has_room(struct jit_cache *cache, unsigned count)
                     count * sizeof(uint32_t) + 64;
 
     if (cache->meta_used + meta > cache->meta_bytes ||
-        cache->num_exits + TR_MAX_EXITS > cache->max_exits)
+        cache->num_exits + TR_MAX_EXITS > cache->max_exits ||
+        cache->num_sites + TR_MAX_SPANS > cache->max_sites)
         return false;
     while (cache->used + translate_room(count) > cache->granted) {
         if (!take_piece(cache))
@@ -203,6 +236,21 @@ static struct jblock **chain_of(struct jit_cache *cache, gpa_t pa,
                 ->hash[mix(pa >> 2 ^ (uint64_t)mode << 40) >> (64 - HASH_BITS)];
 }
 
+static struct hot_place *hot_slot(struct jit_cache *cache, gpa_t pa,
+                                  uint32_t mode)
+{
+    return &cache->hot[mix(pa >> 2 ^ (uint64_t)mode << 40) >> (64 - HOT_BITS)];
+}
+
+/* What is known of the place, or NULL. */
+static struct hot_place *hot_find(struct jit_cache *cache, gpa_t pa,
+                                  uint32_t mode)
+{
+    struct hot_place *h = hot_slot(cache, pa, mode);
+
+    return h->is_hot && h->pa == pa && h->mode == mode ? h : NULL;
+}
+
 static struct jpage *page_of(struct jit_cache *cache, gpa_t pa, uint32_t gen)
 {
     gpa_t base = pa & ~4095ull;
@@ -219,6 +267,12 @@ static struct jpage *page_of(struct jit_cache *cache, gpa_t pa, uint32_t gen)
         .next = *chain, .all = cache->pages, .pa = base, .gen = gen};
     *chain = cache->pages = p;
     return p;
+}
+
+static const struct jblock *owner_of(const struct jit_cache *cache,
+                                     const struct jexit *x)
+{
+    return (const void *)(cache->meta + x->owner);
 }
 
 /* Where the target sets NZCV itself, what writes it for others is skipped: a
@@ -243,6 +297,8 @@ static void unpatch_exit(const struct jit_cache *cache, const struct jexit *x)
     uint8_t *rw = cache->code.rw;
     struct x64 c = {.p = rw + x->keep};
 
+    if (owner_of(cache, x)->is_replaced)
+        return; /* its first bytes are a jump now */
     x64_patch(rw + x->place, rw + x->unlinked);
     if (x->late)
         x64_patch(rw + x->late, rw + x->late + 4);
@@ -267,6 +323,7 @@ static void forget(struct jit_cache *cache, struct jblock *b)
 {
     struct jblock **p = chain_of(cache, b->pa, b->mode);
 
+    b->is_forgotten = true;
     unlink_incoming(cache, b);
     while (*p && *p != b)
         p = &(*p)->next;
@@ -277,7 +334,6 @@ static void forget(struct jit_cache *cache, struct jblock *b)
         p = &(*p)->page_next;
     if (*p)
         *p = b->page_next;
-    cache->stats.stale++;
 }
 
 struct jblock *jit_cache_find(struct jit_cache *cache, gpa_t pa, uint32_t mode,
@@ -295,6 +351,7 @@ struct jblock *jit_cache_find(struct jit_cache *cache, gpa_t pa, uint32_t mode,
         return b;
     }
     forget(cache, b);
+    cache->stats.stale++;
     return NULL;
 }
 
@@ -306,9 +363,78 @@ bool jit_cache_verify(struct jit_cache *cache, struct jblock *b,
             continue;
         *at = n;
         forget(cache, b);
+        cache->stats.stale++;
         return false;
     }
     return true;
+}
+
+/* A block's number says where it is. */
+static uint32_t next_number(const struct jit_cache *cache)
+{
+    return (uint32_t)(cache->meta_used / 8) + 1;
+}
+
+/* Its next translation is a hot one, which replaces it. */
+static struct hot_place *make_hot(struct jit_cache *cache, struct jblock *b)
+{
+    struct hot_place *h = hot_find(cache, b->pa, b->mode);
+
+    if (!h) {
+        h = hot_slot(cache, b->pa, b->mode);
+        *h = (struct hot_place){.pa = b->pa, .mode = b->mode, .is_hot = true};
+    }
+    if (!b->is_forgotten) {
+        forget(cache, b);
+        h->old = b;
+    }
+    return h;
+}
+
+static struct jblock *block_of(const struct jit_cache *cache, uint32_t number)
+{
+    return (void *)(cache->meta + 8 * (uint64_t)(number - 1));
+}
+
+struct jblock *jit_cache_heat(struct jit_cache *cache, uint32_t number)
+{
+    struct jblock *b = block_of(cache, number);
+
+    make_hot(cache, b);
+    cache->stats.hot++;
+    return b;
+}
+
+struct jblock *jit_cache_worn(struct jit_cache *cache, uint32_t site)
+{
+    const struct jsite *s = &cache->sites[site];
+    struct jblock *b = block_of(cache, s->block);
+
+    make_hot(cache, b)->plain |= 1ull << s->idx;
+    cache->stats.worn++;
+    return b;
+}
+
+/* What still leads to the block before goes on in this one. Nobody is inside of
+   it, and only its start is ever reached. */
+static void replace_old(struct jit_cache *cache, const struct jblock *b)
+{
+    struct hot_place *h = hot_find(cache, b->pa, b->mode);
+    struct x64 c;
+
+    if (!h || !h->old)
+        return;
+    c = (struct x64){.p = h->old->entry};
+    x64_jmp_to(&c, b->entry);
+    h->old->is_replaced = true;
+    h->old = NULL;
+}
+
+static void keep_sites(struct jit_cache *cache, const struct tr *t)
+{
+    for (unsigned n = 0; n < t->num_spans; n++)
+        cache->sites[cache->num_sites++] =
+            (struct jsite){.block = t->number, .idx = t->spans[n].idx};
 }
 
 static struct jblock *keep_block(struct jit_cache *cache,
@@ -360,16 +486,11 @@ static void keep_exits(struct jit_cache *cache, const struct tr *t,
     }
 }
 
-static const struct jblock *owner_of(const struct jit_cache *cache,
-                                     const struct jexit *x)
-{
-    return (const void *)(cache->meta + x->owner);
-}
-
 struct jblock *jit_cache_add(struct jit_cache *cache, const struct block *src,
                              uint32_t gen)
 {
     struct tr *t = &cache->tr;
+    struct hot_place *h;
     struct jblock *b;
 
     if (!has_room(cache, src->count))
@@ -386,6 +507,11 @@ struct jblock *jit_cache_add(struct jit_cache *cache, const struct block *src,
     t->src = src;
     t->start = (uint32_t)(src->pa & 4095);
     t->flags_live = t->flags_pending = t->sp_aligned = t->ended = false;
+    h = hot_find(cache, src->pa, src->mode);
+    t->hot = cache->all_hot || h;
+    t->plain = h ? h->plain : 0;
+    t->number = next_number(cache);
+    t->first_site = cache->num_sites;
     t->count_insns = cache->count_insns;
     t->chaos = cache->chaos;
     t->num_exits = t->num_bails = t->num_polls = 0;
@@ -396,6 +522,8 @@ struct jblock *jit_cache_add(struct jit_cache *cache, const struct block *src,
     b->entry = t->entry;
     b->bytes = (uint32_t)(t->c.p - t->entry);
     keep_exits(cache, t, b);
+    keep_sites(cache, t);
+    replace_old(cache, b);
     cache->stats.blocks++;
     cache->stats.insns += src->count;
     cache->used = align_up((uint64_t)(t->c.p - t->c.base), 16);
@@ -416,6 +544,8 @@ void jit_cache_link(struct jit_cache *cache, uint32_t number, struct jblock *b,
 
     if (cache->chaos && mix(cache->chaos ^ number) >> 63)
         return; /* always or never */
+    if (owner->is_forgotten)
+        return; /* its first bytes may be another's now: replace_old */
     if (x->slot && owner->mode == b->mode) {
         *(struct tr_slot *)(void *)(cache->code.rw + x->slot) =
             (struct tr_slot){.tag = tag, .host = jit_cache_host(cache, b)};

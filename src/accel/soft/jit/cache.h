@@ -31,6 +31,8 @@ struct jblock {
     uint32_t incoming; /* number + 1 of the first exit linked here */
     uint32_t bytes;
     bool sets_flags;       /* before it reads them: translate_sets_flags */
+    bool is_forgotten;     /* not to be found any more */
+    bool is_replaced;      /* its code begins with a jump to another's */
     uint8_t *entry;        /* in the writable view */
     const uint32_t *words; /* count of them, as translated */
 };
@@ -85,11 +87,20 @@ void jit_cache_count_insns(struct jit_cache *cache, bool on);
 /* The assignment of registers, before the first translation. */
 void jit_cache_set_regs(struct jit_cache *cache, const struct tr_regs *regs);
 
+/* Translates every block as if it were hot. */
+void jit_cache_all_hot(struct jit_cache *cache, bool on);
+
+/* Block `number` asks for it (cpu->hot_block): it is forgotten, and its place
+   is hot from now on. Before anything else is done to the cache. The same when
+   a site's span is worn out (cpu->worn), which goes without from now on. */
+struct jblock *jit_cache_heat(struct jit_cache *cache, uint32_t number);
+struct jblock *jit_cache_worn(struct jit_cache *cache, uint32_t site);
+
 /* Refuses emitters and half of the links from now on. */
 void jit_cache_set_chaos(struct jit_cache *cache, uint64_t seed);
 
 struct jit_cache_stats {
     uint64_t blocks, insns, bytes, links, far_links, unlinks, flushes,
-        revalidated, stale;
+        revalidated, stale, hot, worn;
 };
 const struct jit_cache_stats *jit_cache_stats(const struct jit_cache *cache);

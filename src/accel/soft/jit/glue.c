@@ -52,13 +52,13 @@ static void flags_from_arm(struct x64 *c)
     x64_store(c, false, RAX, RBP, CPU(hflags));
 }
 
-static void push(struct x64 *c, unsigned reg)
+void glue_push(struct x64 *c, unsigned reg)
 {
     x64_rex(c, false, 0, 0, reg, false);
     x64_u8(c, 0x50 | (reg & 7));
 }
 
-static void pop(struct x64 *c, unsigned reg)
+void glue_pop(struct x64 *c, unsigned reg)
 {
     x64_rex(c, false, 0, 0, reg, false);
     x64_u8(c, 0x58 | (reg & 7));
@@ -73,7 +73,7 @@ static void epilogue(struct x64 *c)
 {
     x64_alu_ri(c, true, ALU_ADD, RSP, FRAME);
     for (unsigned n = sizeof(saved); n--;)
-        pop(c, saved[n]);
+        glue_pop(c, saved[n]);
     ret(c);
 }
 
@@ -81,7 +81,7 @@ static void epilogue(struct x64 *c)
 static void make_enter(struct x64 *c, const struct tr_regs *regs)
 {
     for (unsigned n = 0; n < sizeof(saved); n++)
-        push(c, saved[n]);
+        glue_push(c, saved[n]);
     x64_alu_ri(c, true, ALU_SUB, RSP, FRAME);
     x64_lea(c, true, RBP, RDI, CPU_BIAS);
     x64_load(c, true, R15, RBP, CPU(tlb));
@@ -174,8 +174,8 @@ static void make_old(struct x64 *c, bool write)
 
     x64_alu_ri(c, true, ALU_CMP, RDX, 4096);
     crosses = x64_jcc(c, CC_B); /* the end of the page that is there; not ZF */
-    push(c, RBX);
-    push(c, RDI);
+    glue_push(c, RBX);
+    glue_push(c, RDI);
     x64_op_sib(c, true, 0x8b, RAX, R15, RCX, 3, key);
     x64_alu_rr(c, true, ALU_XOR, RDX, RAX); /* va */
     old_slot(c, RDI, RDX);
@@ -196,13 +196,13 @@ static void make_old(struct x64 *c, bool write)
     x64_op_sib(c, true, 0x89, RAX, R15, RDI, 3, old_key);
     x64_op_sib(c, true, 0x89, RBX, R15, RDI, 3, old_add);
     x64_here(c, was_empty);
-    pop(c, RDI);
-    pop(c, RBX);
+    glue_pop(c, RDI);
+    glue_pop(c, RBX);
     x64_alu_rr(c, false, ALU_CMP, RAX, RAX); /* ZF */
     ret(c);
     x64_here(c, none);
-    pop(c, RDI);
-    pop(c, RBX);
+    glue_pop(c, RDI);
+    glue_pop(c, RBX);
     x64_test(c, true, RSP, RSP); /* not ZF */
     x64_here(c, crosses);
     ret(c);
@@ -231,5 +231,9 @@ void glue_make(struct x64 *c, struct glue *glue, const struct tr_regs *regs)
     make_old(c, false);
     glue->old[1] = align_here(c);
     make_old(c, true);
+    for (unsigned write = 0; write < 2; write++) {
+        glue->span[write] = align_here(c);
+        glue_make_span(c, write);
+    }
     align_here(c);
 }

@@ -9,6 +9,11 @@
    says where each part is. */
 void glue_make(struct x64 *c, struct glue *glue, const struct tr_regs *regs);
 
+/* glue_span.c's part of that, and what it shares. */
+void glue_make_span(struct x64 *c, bool write);
+void glue_push(struct x64 *c, unsigned reg);
+void glue_pop(struct x64 *c, unsigned reg);
+
 /* What glue.enter returns: 0, go on at cpu->pc; n, exit n - 1 wants a link. */
 typedef uint32_t glue_enter_fn(struct cpu *cpu, const uint8_t *host);
 

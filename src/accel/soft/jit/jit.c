@@ -92,6 +92,12 @@ bool jit_is_here(void)
     return true;
 }
 
+static void set_heat(struct cpu *cpu, uint32_t entries)
+{
+    for (unsigned n = 0; n < NUM_HEATS; n++)
+        cpu->heat[n] = entries;
+}
+
 struct jit *jit_new(struct cpu *cpu, uint64_t bytes, unsigned features)
 {
     struct jit *jit = heap_zalloc(sizeof(*jit));
@@ -103,6 +109,7 @@ struct jit *jit_new(struct cpu *cpu, uint64_t bytes, unsigned features)
     cpu->est_table = est_table();
     simd_const_init(cpu);
     cpu->jumps = jit->jumps[0];
+    set_heat(cpu, TR_HOT);
     cpu->fallbacks = jit->fallbacks;
     jit->cache = jit_cache_new(bytes, &cpu->vm->jit_pool, features);
     if (!jit->cache) {
@@ -137,12 +144,16 @@ int jit_set_tier(struct cpu *cpu, const struct tier *tier)
     jit->dice = tier->chaos;
     jit->runs_in_tier_0 = tier->eager || tier->paranoid ? 0 : RUNS_IN_TIER_0;
     jit_cache_set_chaos(jit->cache, tier->chaos);
+    set_heat(cpu, tier->chaos ? TR_HOT_IN_CHAOS : TR_HOT);
+    jit_cache_all_hot(jit->cache, tier->eager || tier->paranoid ||
+                                      tier->kind == TIER_LOCKSTEP);
     if (tier->regs) {
         tr_regs_draw(&regs, tier->regs);
         jit_cache_set_regs(jit->cache, &regs);
     }
     if (tier->perf_map && !jit->perf_map)
         jit->perf_map = perf_map_open();
+    cpu->num_worn = tier->kind == TIER_LOCKSTEP ? NUM_WORN : 0; /* no more */
     if (tier->kind == TIER_LOCKSTEP && !jit->lockstep)
         jit->lockstep = lockstep_new(cpu, jit->cache);
     return tier->kind == TIER_LOCKSTEP && !jit->lockstep ? -ENOMEM : 0;
@@ -241,6 +252,34 @@ static uint32_t run_translated(struct cpu *cpu, uint32_t exit)
     return next;
 }
 
+/* The jump cache must not lead to it. */
+static void forget_jumps_to(struct jit *jit, const struct jblock *b)
+{
+    for (unsigned slot = b->pa >> 2 & 1023; slot < 1 << JUMP_BITS;
+         slot += 1024) {
+        for (unsigned n = 0; n < ARRAY_LEN(jit->jumps); n++) {
+            if (jit->jumps[n][slot].blk == b)
+                jit->jumps[n][slot] = (struct jit_jump){0};
+        }
+    }
+}
+
+/* What translated code asks the translator for. */
+static void serve_code(struct cpu *cpu)
+{
+    struct jit *jit = cpu->jit;
+
+    if (cpu->hot_block)
+        forget_jumps_to(jit, jit_cache_heat(jit->cache, cpu->hot_block));
+    cpu->hot_block = 0;
+    if (!cpu->num_worn)
+        return;
+    for (unsigned n = 0; n < cpu->num_worn; n++)
+        forget_jumps_to(jit, jit_cache_worn(jit->cache, cpu->worn[n] >> 8));
+    cpu->num_worn = 0;
+    atomic_fetch_and(&cpu->attention, ~(uint32_t)ATT_WORN);
+}
+
 /* Now and then another thread's turn, and now and then all is forgotten. */
 static bool chaos_flushed(struct jit *jit)
 {
@@ -263,6 +302,8 @@ static void run_until_wanted(struct cpu *cpu)
     uint32_t exit = NO_EXIT;
 
     for (;;) {
+        if (cpu->hot_block || cpu->num_worn)
+            serve_code(cpu);
         if (cpu->attention && !interp_attend(cpu))
             return;
         if (cpu->code_changed) {
@@ -311,6 +352,8 @@ static const struct {
     {"jit_flushes", offsetof(struct jit_cache_stats, flushes)},
     {"jit_revalidated", offsetof(struct jit_cache_stats, revalidated)},
     {"jit_stale", offsetof(struct jit_cache_stats, stale)},
+    {"jit_hot", offsetof(struct jit_cache_stats, hot)},
+    {"jit_worn", offsetof(struct jit_cache_stats, worn)},
 };
 
 const char *jit_stat(const struct jit *jit, unsigned index, uint64_t *value)

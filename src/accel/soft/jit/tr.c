@@ -6,6 +6,7 @@
 #include "accel/soft/jit/glue.h"
 #include "accel/soft/jit/jit.h"
 #include "accel/soft/jit/tr_group.h"
+#include "accel/soft/jit/tr_span.h"
 #include "accel/soft/jit/tr_vec.h"
 
 #include "accel/soft/mmu.h"
@@ -54,17 +55,36 @@ void t_alu(struct tr *t, bool w, enum x64_alu op, unsigned dst, unsigned g)
         x64_alu_rm(&t->c, w, op, dst, RBP, CPU_X(g));
 }
 
-void t_bail(struct tr *t, enum x64_cc cc)
+static struct tr_bail *add_bail(struct tr *t, uint8_t *place)
 {
     struct tr_bail *b;
 
-    if (t->runs.open) {
-        t_run_bail(t, x64_jcc(&t->c, cc));
-        return;
-    }
     check(t->num_bails < TR_MAX_BAILS);
     b = &t->bails[t->num_bails++];
-    *b = (struct tr_bail){.place = x64_jcc(&t->c, cc), .idx = (uint16_t)t->idx};
+    *b = (struct tr_bail){.place = place, .idx = (uint16_t)t->idx};
+    return b;
+}
+
+void t_bail(struct tr *t, enum x64_cc cc)
+{
+    uint8_t *place = x64_jcc(&t->c, cc);
+
+    if (t->runs.open)
+        t_run_bail(t, place);
+    else
+        add_bail(t, place);
+}
+
+uint8_t **t_tlb_bail(struct tr *t, uint8_t *place, bool write)
+{
+    struct tr_bail *b;
+
+    if (t->runs.open)
+        return t_run_bail(t, place);
+    b = add_bail(t, place);
+    b->again = t->insn_start;
+    b->write = write;
+    return &b->place;
 }
 
 void t_pc_to(struct tr *t, unsigned dst, uint64_t offset)
@@ -131,7 +151,7 @@ static void poll_attention(struct tr *t, uint64_t offset)
 /* The first branch back to the block's start while V registers are held. */
 static bool may_enter_loop(const struct tr *t, uint64_t offset)
 {
-    return offset == t->start && !t->loop.found && t_vec_any(t) &&
+    return offset == t->start && t->hot && !t->loop.found && t_vec_any(t) &&
            !(t->features & JIT_ONE_PASS);
 }
 
@@ -276,24 +296,26 @@ void t_tlb_slot(struct tr *t, unsigned va)
 
 /* 7 instructions on a hit: key XOR va <= 4096 - bytes tests page, permission
    and page crossing at once (mmu.h). */
-void t_tlb_add(struct tr *t, unsigned va, unsigned bytes, bool write)
+uint8_t *t_tlb_test(struct tr *t, unsigned va, unsigned bytes, bool write)
 {
     int32_t side = write ? (int32_t)offsetof(struct tlb, w) : 0;
-    unsigned bails;
+    uint8_t *place;
 
     t_tlb_slot(t, va);
     x64_op_sib(&t->c, true, 0x8b, RDX, R15, RCX, 3,
                side + (int32_t)offsetof(struct tlb_half, key));
     x64_alu_rr(&t->c, true, ALU_XOR, RDX, va);
     x64_alu_ri(&t->c, true, ALU_CMP, RDX, (int32_t)(4096 - bytes));
-    bails = t->num_bails;
-    t_bail(t, CC_A);
-    if (t->num_bails > bails) {
-        t->bails[bails].again = t->insn_start;
-        t->bails[bails].write = write;
-    }
+    place = x64_jcc(&t->c, CC_A);
     x64_op_sib(&t->c, true, 0x8b, RDX, R15, RCX, 3,
                side + (int32_t)offsetof(struct tlb_half, add));
+    return place;
+}
+
+void t_tlb_add(struct tr *t, unsigned va, unsigned bytes, bool write)
+{
+    if (!t_span_add(t, va, bytes, write))
+        t_tlb_bail(t, t_tlb_test(t, va, bytes, write), write);
 }
 static_assert(offsetof(struct tlb, r) == 0, "reads are at displacement 0");
 

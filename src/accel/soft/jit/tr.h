@@ -151,6 +151,21 @@ struct tr_runs {
     bool off;
 };
 
+/* A place of access that has a span: tr_span.h. */
+enum { TR_MAX_SPANS = 2 * BLOCK_MAX_INSNS };
+struct tr_span {
+    uint8_t *place; /* of the jump to the cold part */
+    uint8_t *again; /* where the instruction starts */
+    uint8_t *back;  /* where it goes on, the addend in rdx */
+    uint8_t **fail; /* the cold part's own jump, for who treats it */
+    uint16_t bytes;
+    uint8_t number, idx, va;
+    bool write;
+};
+
+/* A block counts so many entries before it is translated again, as hot. */
+enum { TR_HOT = 16384, TR_HOT_IN_CHAOS = 50 };
+
 struct glue {
     const uint8_t *enter;
     const uint8_t *fallback; /* call; rax: the record */
@@ -161,6 +176,10 @@ struct glue {
     /* call; of a failed test of the TLB's half for reads or writes, rdx and rcx
        as t_tlb_add leaves them: ZF if the page is in its slot now. */
     const uint8_t *old[2];
+
+    /* call; likewise, of a span's: ecx says which, rdx is the VA less its
+       start. ZF if the VA is in the span now. */
+    const uint8_t *span[2];
 };
 
 struct tr {
@@ -195,6 +214,14 @@ struct tr {
     struct tr_vec vec; /* tr_vec.h */
     struct tr_loop loop;
     struct tr_runs runs;
+    bool hot;            /* worth more work, and more room */
+    uint64_t plain;      /* mask: instructions that shall have no spans */
+    uint32_t number;     /* of the block: the cache's */
+    uint32_t first_site; /* number of spans[0], likewise */
+    uint8_t *heat_place;
+    struct tr_span spans[TR_MAX_SPANS];
+    unsigned num_spans;
+    unsigned span_next[8]; /* numbers given last */
 };
 
 typedef bool jit_emit_fn(struct tr *t, const struct insn *i);
@@ -314,6 +341,11 @@ void t_tlb(struct tr *t, unsigned bytes, bool write);
 void t_tlb_slot(struct tr *t, unsigned va);
 /* The same for the VA in `va`; rdx is what to add to it. */
 void t_tlb_add(struct tr *t, unsigned va, unsigned bytes, bool write);
+
+/* That test by slot: the place of the jump if it fails, which t_tlb_bail says
+   what to do about. `place` may be NULL, to be written where it returns. */
+uint8_t *t_tlb_test(struct tr *t, unsigned va, unsigned bytes, bool write);
+uint8_t **t_tlb_bail(struct tr *t, uint8_t *place, bool write);
 
 /* Bails if SP is not a multiple of 16 and may therefore fault. */
 void t_sp_check(struct tr *t);

@@ -207,13 +207,15 @@ void t_run_end(struct tr *t)
         close_run(t, t->idx);
 }
 
-void t_run_bail(struct tr *t, uint8_t *place)
+uint8_t **t_run_bail(struct tr *t, uint8_t *place)
 {
     struct tr_runs *s = &t->runs;
+    struct tr_run_place *p;
 
     check(s->num_places < TR_MAX_RUN_PLACES);
-    s->places[s->num_places++] =
-        (struct tr_run_place){.place = place, .idx = (uint16_t)t->idx};
+    p = &s->places[s->num_places++];
+    *p = (struct tr_run_place){.place = place, .idx = (uint16_t)t->idx};
+    return &p->place;
 }
 
 void t_copy_begin(struct tr *t, const struct tr_run *run)

@@ -53,8 +53,8 @@ void t_run_begin(struct tr *t);
 void t_run_end(struct tr *t);
 void t_run_cut(struct tr *t);
 
-/* A bail within a run. */
-void t_run_bail(struct tr *t, uint8_t *place);
+/* A bail within a run; place may be NULL, to be written where it returns. */
+uint8_t **t_run_bail(struct tr *t, uint8_t *place);
 
 /* In the cold part: before the present instruction of a copy, and behind it. */
 void t_copy_begin(struct tr *t, const struct tr_run *run);

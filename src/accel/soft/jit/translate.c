@@ -12,6 +12,7 @@
 #include "accel/soft/decode.h"
 #include "accel/soft/jit/em_fp_est.h"
 #include "accel/soft/jit/tr_group.h"
+#include "accel/soft/jit/tr_span.h"
 #include "accel/soft/jit/tr_vec.h"
 
 static jit_emit_fn *emitters[NUM_A64_OPS + 2];
@@ -165,13 +166,6 @@ static void want_record(struct tr *t, struct wants *w, unsigned idx)
         (struct want){.place = x64_lea_rip(&t->c, RAX), .idx = (uint16_t)idx};
 }
 
-static void call_to(struct tr *t, const uint8_t *target)
-{
-    x64_u8(&t->c, 0xe8);
-    x64_u32(&t->c, 0);
-    x64_patch(t->c.p - 4, target);
-}
-
 /*
  * With --stats cpu->insns is exact: what was executed since the last count is
  * added ahead of each branch and at the block's end, where nothing can leave in
@@ -223,7 +217,7 @@ static void emit_fallback(struct tr *t, struct wants *w)
     t_vec_flush(t);
     count_call(t, ALU_ADD, t->idx);
     want_record(t, w, t->idx);
-    call_to(t, t->glue->fallback);
+    x64_call_to(&t->c, t->glue->fallback);
     t_vec_poison(t);
     t_vec_reset(t);
     if (ends) {
@@ -310,7 +304,7 @@ static void emit_retry(struct tr *t, unsigned n)
         if (!b->again)
             continue;
         x64_here(&t->c, b->place);
-        call_to(t, t->glue->old[b->write]);
+        x64_call_to(&t->c, t->glue->old[b->write]);
         x64_jcc_to(&t->c, CC_E, b->again);
         done = true;
     }
@@ -331,7 +325,7 @@ static void emit_bails(struct tr *t, struct wants *w)
         }
         count_call(t, ALU_ADD, b->idx);
         want_record(t, w, b->idx);
-        call_to(t, t->glue->miss);
+        x64_call_to(&t->c, t->glue->miss);
         count_call(t, ALU_SUB, b->idx);
         t_vec_poison(t);
         t_vec_reload(t, b);
@@ -382,14 +376,42 @@ static void emit_records(struct tr *t, const struct wants *w)
     }
 }
 
+/* A block that is not hot yet counts down to that, with others of its hash. */
+static int32_t heat_of(const struct tr *t)
+{
+    return CPU(heat) + 4 * (int32_t)(t->number % NUM_HEATS);
+}
+
+static void count_heat(struct tr *t)
+{
+    if (t->hot)
+        return;
+    x64_alu_mi(&t->c, false, ALU_SUB, RBP, heat_of(t), 1);
+    t->heat_place = x64_jcc(&t->c, CC_E);
+}
+
+static void emit_heat(struct tr *t)
+{
+    if (t->hot)
+        return;
+    x64_here(&t->c, t->heat_place);
+    x64_store_imm(&t->c, false, RBP, heat_of(t),
+                  t->chaos ? TR_HOT_IN_CHAOS : TR_HOT);
+    x64_store_imm(&t->c, false, RBP, CPU(hot_block), (int32_t)t->number);
+    t_pc_to(t, RAX, t->start);
+    x64_jmp_to(&t->c, t->glue->leave);
+}
+
 static void emit_first_pass(struct tr *t, struct wants *w)
 {
     t->loop.found = t->loop.second_pass = false;
+    t->num_spans = 0;
     t->put_end = NULL;
     t->runs.num = t->runs.num_places = 0;
     t->runs.open = NULL;
     t->runs.off = false;
     t_vec_reset(t);
+    count_heat(t);
     for (t->idx = 0; t->idx < t->src->count && !t->ended; t->idx++)
         emit_insn(t, w);
     if (!t->ended) {
@@ -436,8 +458,10 @@ void translate_block(struct tr *t)
     emit_first_pass(t, &w);
     if (t->loop.found)
         emit_second_pass(t, &w);
+    t_span_finish(t);
     emit_copies(t, &w);
     emit_bails(t, &w);
+    emit_heat(t);
     emit_polls(t);
     emit_links(t);
     emit_slots(t);

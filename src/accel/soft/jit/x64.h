@@ -377,6 +377,13 @@ static inline void x64_jmp_to(struct x64 *c, const uint8_t *target)
     x64_patch(x64_jmp(c), target);
 }
 
+static inline void x64_call_to(struct x64 *c, const uint8_t *target)
+{
+    x64_u8(c, 0xe8);
+    x64_u32(c, 0);
+    x64_patch(c->p - 4, target);
+}
+
 static inline void x64_jcc_to(struct x64 *c, enum x64_cc cc,
                               const uint8_t *target)
 {
