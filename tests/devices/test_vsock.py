@@ -4,6 +4,7 @@
 import concurrent.futures
 import json
 import os
+import pathlib
 import random
 import socket
 import threading
@@ -24,12 +25,17 @@ def program(tmp_path_factory):
 
 
 @pytest.fixture
-def guest(start, fast_kernel, program, tmp_path):
+def path(tmp_path):
+    """Of a guest's socket."""
+    return str(tmp_path / "v.sock")
+
+
+@pytest.fixture
+def guest(start, fast_kernel, program, path):
     """Starts a guest that runs a script: it and the path of its socket."""
 
     def run(script, kernel=None, args=()):
-        path = tmp_path / "v.sock"
-        path.unlink(missing_ok=True)
+        pathlib.Path(path).unlink(missing_ok=True)
         vm = start(
             kernel or fast_kernel,
             script,
@@ -39,7 +45,7 @@ def guest(start, fast_kernel, program, tmp_path):
             programs=[program],
             cpus=2,
         )
-        return vm, str(path)
+        return vm, path
 
     return run
 
@@ -142,9 +148,9 @@ def is_what(data, pair):
 
 
 @pytest.mark.contract(34)
-def test_both_sides_call_with_every_kernel(guest, kernel):
-    vm, path = guest("vsock echo 52 &\nvsock send 53 1 300000\nwait", kernel=kernel)
+def test_both_sides_call_with_every_kernel(guest, path, kernel):
     server = listen(path, 53)
+    vm, _ = guest("vsock echo 52 &\nvsock send 53 1 300000\nwait", kernel=kernel)
     vm.expect("listening on 52")
     serve_echo(server, 1)
     vm.expect("1 of 1 came back")
@@ -169,9 +175,10 @@ def test_50_echoes_at_a_time_called_by_the_host(guest):
 
 
 @pytest.mark.contract(34)
-def test_50_echoes_at_a_time_called_by_the_guest(guest):
-    vm, path = guest("sleep 1; vsock send 53 50 200000")
-    serve_echo(listen(path, 53), 50)
+def test_50_echoes_at_a_time_called_by_the_guest(guest, path):
+    server = listen(path, 53)
+    vm, _ = guest("vsock send 53 50 200000")
+    serve_echo(server, 50)
     vm.expect("50 of 50 came back")
     vm.end_well()
 
@@ -187,9 +194,10 @@ def test_large_transfers_with_a_slow_reader_in_the_guest(guest):
     vm.end_well()
 
 
-def test_large_transfers_with_a_slow_reader_on_the_host(guest):
-    vm, path = guest(f"sleep 1; vsock pour 53 {8 * MIB}; vsock echo 52")
-    s = accept(listen(path, 53))
+def test_large_transfers_with_a_slow_reader_on_the_host(guest, path):
+    server = listen(path, 53)
+    vm, _ = guest(f"vsock pour 53 {8 * MIB}; vsock echo 52")
+    s = accept(server)
     data = bytearray()
     while True:
         got = s.recv(30000)
@@ -201,9 +209,10 @@ def test_large_transfers_with_a_slow_reader_on_the_host(guest):
     vm.kill()
 
 
-def test_halves_end_one_by_one(guest):
-    vm, path = guest("sleep 1; vsock half 53 500000; vsock serve 52 500000")
-    s = accept(listen(path, 53))
+def test_halves_end_one_by_one(guest, path):
+    server = listen(path, 53)
+    vm, _ = guest("vsock half 53 500000; vsock serve 52 500000")
+    s = accept(server)
     got = read_all(s)
     assert is_what(got, shown(vm, "sent"))
     reply = random.Random(3).randbytes(400000)
@@ -269,9 +278,10 @@ def test_what_is_said_before_the_driver_is_there_waits(guest):
 
 
 @pytest.mark.contract(34)
-def test_the_host_goes_while_the_guest_sends(guest):
-    vm, path = guest("sleep 1; vsock flood 53; vsock echo 52")
-    s = accept(listen(path, 53))
+def test_the_host_goes_while_the_guest_sends(guest, path):
+    server = listen(path, 53)
+    vm, _ = guest("vsock flood 53; vsock echo 52")
+    s = accept(server)
     read_exactly(s, MIB)
     s.close()
     vm.expect("flood: (Broken pipe|Connection reset by peer)")
@@ -282,9 +292,9 @@ def test_the_host_goes_while_the_guest_sends(guest):
 
 
 @pytest.mark.contract(34)
-def test_there_are_1023_connections(guest):
-    vm, path = guest("sleep 1; vsock hold 53 1100")
+def test_there_are_1023_connections(guest, path):
     server = listen(path, 53, 2000)
+    vm, _ = guest("vsock hold 53 1100")
     vm.expect("1023 connections: Connection reset by peer")
     s = socket.socket(socket.AF_UNIX)
     s.connect(path)
