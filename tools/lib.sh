@@ -16,6 +16,32 @@ die()
     exit 1
 }
 
+# again COMMAND... runs it until it succeeds, four times at most: networks and
+# mirrors fail for moments, and another apt may hold a lock.
+again()
+{
+    local pause
+
+    for pause in 5 20 60; do
+        "$@" && return 0
+        say "squib: that failed; once more in $pause s"
+        sleep "$pause"
+    done
+    "$@"
+}
+
+# A Debian mirror: the one that is named, that of the system, or everybody's.
+debian_mirror()
+{
+    local found
+
+    found=${SQUIB_DEBIAN_MIRROR:-$(grep -rhoE \
+        '^[^#]*https?://[^ ]*/debian/?( |$)' \
+        /etc/apt/sources.list /etc/apt/sources.list.d 2>/dev/null |
+        grep -oE 'https?://[^ ]*' | head -n 1)} || true
+    printf '%s\n' "${found:-http://deb.debian.org/debian}"
+}
+
 # The last thing a log says, short enough for one line of a terminal.
 log_tail()
 {

@@ -86,7 +86,7 @@ def test_a_guest_that_stays_in_its_panic_can_be_ended(start, fast_kernel):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_a_boot_at_any_time(start, kernel, number):
     for words in ("Booting Linux", "smp: Brought up", "Freeing unused kernel"):
-        vm = start(kernel, "squib.test", cpus=4)
+        vm = start(kernel, "squib.idle", cpus=4)
         vm.expect(words)
         vm.signal(number)
         assert vm.wait()[0] == -number

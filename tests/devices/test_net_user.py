@@ -20,6 +20,9 @@ from apivm import COMMANDS, ApiVm
 from linux import KERNELS, SQUIB, compile_program, machine, pack
 from nethost import DHCP, Files, Server, ask, digest, free_port, pattern, read_all
 
+# They share their guest, so one worker gets them all.
+pytestmark = pytest.mark.xdist_group("net_user")
+
 MIB = 1 << 20
 GATEWAY = "10.0.2.2"
 
