@@ -54,10 +54,10 @@ READ(ctr)
     return SYSREG_DONE;
 }
 
-/* BS = 4: 64 bytes; DZP where DC ZVA would trap */
+/* DZP where DC ZVA would trap */
 READ(dczid)
 {
-    *value = 4 | (uint64_t)el0_without(cpu, SCTLR_DZE) << 4;
+    *value = SYSREG_DCZID_EL0 | (uint64_t)el0_without(cpu, SCTLR_DZE) << 4;
     return SYSREG_DONE;
 }
 
@@ -457,6 +457,11 @@ unsigned sysreg_find(unsigned key)
     unsigned idx = key & 0x8000 ? index_of[key & 0x7fff] : IDX_NONE;
 
     return idx == IDX_NONE && is_id_space(key) ? IDX_RAZ : idx;
+}
+
+bool sysreg_is_const(const struct sysreg_def *r)
+{
+    return r->read == read_const;
 }
 
 enum sysreg_result sysreg_read(struct cpu *cpu, const struct sysreg_def *r,

@@ -78,6 +78,9 @@ extern const unsigned num_sysregs;
 /* CTR_EL0: 64-byte lines, PIPT, IDC = 1, DIC = 0 */
 #define SYSREG_CTR_EL0 0x9444c004u
 
+/* DCZID_EL0 where DC ZVA is allowed: BS = 4, 64 bytes */
+#define SYSREG_DCZID_EL0 4u
+
 /* Whether SYS with this key (imm_sys_key) is DC CVAC, CVAU, CVAP or CIVAC, and
    whether it is DC ZVA. */
 bool sys_is_clean(unsigned key);
@@ -85,6 +88,9 @@ bool sys_is_zva(unsigned key);
 
 /* Index into sysregs[] by SYSREG_KEY, for MRS and MSR. */
 unsigned sysreg_find(unsigned key);
+
+/* Whether reading it gives `ones`, at the ELs that may. */
+bool sysreg_is_const(const struct sysreg_def *r);
 
 /* An access at the present EL, all rules applied. */
 enum sysreg_result sysreg_read(struct cpu *cpu, const struct sysreg_def *r,

@@ -4,6 +4,7 @@
 #include "accel/soft/jit/em_flags.h"
 #include "accel/soft/jit/tr.h"
 #include "accel/soft/sysreg.h"
+#include "accel/soft/timer.h"
 
 static bool em_nop(struct tr *t, const struct insn *i)
 {
@@ -61,6 +62,21 @@ static bool em_isb(struct tr *t, const struct insn *i)
     return true;
 }
 
+/* Identity. */
+static bool mrs_const(struct tr *t, const struct insn *i)
+{
+    const struct sysreg_def *r = &sysregs[i->imm];
+    bool el1 = t->mode & MODE_EL1;
+    unsigned dst;
+
+    if (!sysreg_is_const(r) || !(r->access & (el1 ? R_EL1 : R_EL0)))
+        return false;
+    dst = t_dst(t, i->rd, RAX);
+    x64_mov_imm(&t->c, dst, r->ones);
+    t_put(t, i->rd, dst);
+    return true;
+}
+
 /* At EL1 nothing traps; these are more than a word of cpu->sys[]. */
 static bool mrs_special(struct tr *t, const struct insn *i, unsigned key)
 {
@@ -69,6 +85,15 @@ static bool mrs_special(struct tr *t, const struct insn *i, unsigned key)
     switch (key) {
     case KEY_CTR_EL0:
         x64_mov_imm(&t->c, dst, SYSREG_CTR_EL0);
+        break;
+    case KEY_DCZID_EL0:
+        x64_mov_imm(&t->c, dst, SYSREG_DCZID_EL0);
+        break;
+    case KEY_CurrentEL:
+        x64_mov_imm(&t->c, dst, 1 << 2);
+        break;
+    case KEY_CNTFRQ_EL0:
+        x64_mov_imm(&t->c, dst, CNTFRQ_HZ);
         break;
     case KEY_SP_EL0: /* UNDEFINED while it is in use */
         compare_byte(t, CPU(spsel), 1);
@@ -91,11 +116,12 @@ static bool em_mrs(struct tr *t, const struct insn *i)
 {
     const struct sysreg_def *r = &sysregs[i->imm];
     unsigned el = t->mode & MODE_EL1 ? 1 : 0;
-    unsigned dst = t_dst(t, i->rd, RAX);
+    unsigned dst;
 
     if (el < r->plain_read_el)
-        return (el == 1 && mrs_special(t, i, r->key)) ||
+        return mrs_const(t, i) || (el == 1 && mrs_special(t, i, r->key)) ||
                em_mrs_flags(t, i, r->key);
+    dst = t_dst(t, i->rd, RAX);
     x64_load(&t->c, true, dst, RBP, CPU(sys) + 8 * (int32_t)r->slot);
     t_put(t, i->rd, dst);
     t->flags_kept = true;
@@ -111,32 +137,46 @@ static void bail_if_pending(struct tr *t)
     t_bail(t, CC_NE);
 }
 
-static bool em_msr(struct tr *t, const struct insn *i)
+/* At EL1, as above. */
+static bool msr_special(struct tr *t, const struct insn *i, unsigned key)
 {
-    const struct sysreg_def *r = &sysregs[i->imm];
-    unsigned el = t->mode & MODE_EL1 ? 1 : 0;
-
-    if (el == 1 && r->key == KEY_DAIF) {
+    switch (key) {
+    case KEY_DAIF:
         bail_if_pending(t);
         t_get_to(t, false, RAX, i->rd);
         x64_shift_imm(&t->c, false, SH_SHR, RAX, 6);
         x64_alu_ri(&t->c, false, ALU_AND, RAX, 15);
         x64_op_rm(&t->c, false, 0x88, RAX, RBP, CPU(daif));
         return true;
-    }
-    if (el == 1 && r->key == KEY_SP_EL0) { /* UNDEFINED while it is in use */
+    case KEY_SP_EL0: /* UNDEFINED while it is in use */
         compare_byte(t, CPU(spsel), 1);
         t_bail(t, CC_NE);
         x64_store(&t->c, true, t_get(t, i->rd, RAX), RBP, CPU(sp_el));
         return true;
-    }
-    if (el < r->plain_write_el)
-        return em_msr_flags(t, i, r->key);
-    if (r->mask != ~0ull || r->ones)
+    default:
         return false;
-    x64_store(&t->c, true, t_get(t, i->rd, RAX), RBP,
-              CPU(sys) + 8 * (int32_t)r->slot);
-    t->flags_kept = true;
+    }
+}
+
+static bool em_msr(struct tr *t, const struct insn *i)
+{
+    const struct sysreg_def *r = &sysregs[i->imm];
+    int32_t slot = CPU(sys) + 8 * (int32_t)r->slot;
+    unsigned el = t->mode & MODE_EL1 ? 1 : 0;
+
+    if (el < r->plain_write_el)
+        return (el == 1 && msr_special(t, i, r->key)) ||
+               em_msr_flags(t, i, r->key);
+    if (r->ones)
+        return false;
+    if (r->mask == ~0ull) {
+        x64_store(&t->c, true, t_get(t, i->rd, RAX), RBP, slot);
+        t->flags_kept = true;
+        return true;
+    }
+    x64_mov_imm(&t->c, RCX, r->mask);
+    t_alu(t, true, ALU_AND, RCX, i->rd);
+    x64_store(&t->c, true, RCX, RBP, slot);
     return true;
 }
 
