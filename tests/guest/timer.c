@@ -54,7 +54,7 @@ static void the_counters_agree_and_move(void)
         p = READ_SYS(cntpct_el0);
         ISB();
         v = READ_SYS(cntvct_el0);
-        CHECK(p <= v && v - p < 1000 * MS);
+        CHECK(p <= v && v - p < 60000ull * MS);
         CHECK(p >= first);
         first = v;
     }
@@ -83,6 +83,8 @@ static void status_is_the_comparison(void)
 static void the_timer_value_counts_down(void)
 {
     begin();
+    uint64_t start = counter();
+
     WRITE_SYS(cntp_tval_el0, 1000 * MS);
     ISB();
     int32_t a = (int32_t)READ_SYS(cntp_tval_el0);
@@ -91,9 +93,11 @@ static void the_timer_value_counts_down(void)
     wait_ns(MS);
     int32_t b = (int32_t)READ_SYS(cntp_tval_el0);
 
-    CHECK(a <= (int32_t)(1000 * MS) && a > 0);
-    CHECK(a - b >= (int32_t)MS);
-    CHECK(cval - counter() <= 1000 * MS);
+    uint64_t took = counter() - start;
+
+    CHECK(1000 * MS - a <= took);
+    CHECK((uint32_t)a - (uint32_t)b >= MS);
+    CHECK(cval - start >= 1000 * MS && cval - start <= 1000 * MS + took);
     CHECK_EQ(READ_SYS(cntp_cval_el0), cval);
     /* TVAL is signed: the condition has been met for a while. */
     WRITE_SYS(cntp_tval_el0, 0xfffffffffffff000);
@@ -189,7 +193,7 @@ static void wfe_does_not_sleep_for_ever(void)
 
     for (unsigned n = 0; n < 10; n++)
         __asm__ volatile("wfe" ::: "memory");
-    CHECK(counter() - start < 5000 * MS);
+    CHECK(counter() - start < 60000ull * MS);
 }
 
 static void sleep_on_each(unsigned me)

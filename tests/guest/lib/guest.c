@@ -208,9 +208,10 @@ void wait_ns(uint64_t ns)
         ;
 }
 
+/* The counter is the host's time: two minutes, for it may have other work. */
 bool wait_for(volatile uint32_t *word, uint32_t value)
 {
-    uint64_t end = counter() + 10000000000ull;
+    uint64_t end = counter() + 120000000000ull;
 
     while (__atomic_load_n(word, __ATOMIC_ACQUIRE) != value) {
         if (counter() > end) {
