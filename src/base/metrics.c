@@ -312,7 +312,8 @@ static int flush_locked(void)
     if (good)
         mark_flushed();
     else
-        metric_inc(&metrics.logger.missed_metrics_count);
+        metric_inc(b->failed ? &metrics.logger.metrics_fails
+                             : &metrics.logger.missed_metrics_count);
     return good ? 0 : -EAGAIN;
 }
 

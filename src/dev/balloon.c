@@ -517,6 +517,8 @@ struct virtio_dev *balloon_new(const struct balloon_options *opt,
         return NULL;
     }
     virtio_dev_init(&b->base, &balloon_ops, worker, ram, offered);
+    b->base.activate_fails = &metrics.balloon.activate_fails;
+    b->base.event_fails = &metrics.balloon.event_fails;
     b->base.num_queues =
         2u + (opt->stats_interval_s != 0) + opt->hinting + opt->reporting;
     b->timer = (struct worker_timer){.fn = on_timer, .ctx = b};

@@ -395,6 +395,7 @@ static bool serve_one(struct block *b)
     }
     if (!virtio_dev_pop(&b->base, 0, &r->chain))
         return false;
+    metric_add(&b->stats.remaining_reqs_count, virtq_waiting(q));
     if (!parse(r)) {
         metric_inc(&b->stats.invalid_reqs_count);
         virtq_push(q, r->chain.head, 0);
@@ -528,6 +529,8 @@ static void block_config_read(struct virtio_dev *dev, uint64_t offset,
 
     if (offset < size)
         memcpy(buf, (const uint8_t *)&config + offset, MIN(len, size - offset));
+    else
+        metric_inc(&b->stats.cfg_fails);
 }
 
 /* --- making and changing it --- */
@@ -630,6 +633,9 @@ struct virtio_dev *block_new(const struct block_config *cfg,
         return NULL;
     }
     virtio_dev_init(&b->base, &block_ops, worker, ram, features(cfg));
+    b->base.activate_fails = &b->stats.activate_fails;
+    b->base.cfg_fails = &b->stats.cfg_fails;
+    b->base.event_fails = &b->stats.event_fails;
     b->read_only = cfg->read_only;
     b->timer = (struct worker_timer){.fn = on_tokens, .ctx = b};
     b->file.fd = -1;

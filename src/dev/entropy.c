@@ -131,6 +131,8 @@ struct virtio_dev *entropy_new(const struct limiter_config *limiter,
         return NULL;
     }
     virtio_dev_init(&rng->base, &entropy_ops, worker, ram, 0);
+    rng->base.activate_fails = &metrics.entropy.activate_fails;
+    rng->base.event_fails = &metrics.entropy.entropy_event_fails;
     rate_limiter_init(&rng->limiter, limiter, host_mono_ns());
     rng->timer = (struct worker_timer){.fn = on_tokens, .ctx = rng};
     return &rng->base;

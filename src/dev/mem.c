@@ -235,7 +235,6 @@ static int mem_activate(struct virtio_dev *dev)
 {
     if (virtio_dev_has(dev, F_UNPLUGGED_INACCESSIBLE))
         return 0;
-    metric_inc(&metrics.memory_hotplug.activate_fails);
     log_guest(&dev->guest_log, "mem: the driver does not have "
                                "VIRTIO_MEM_F_UNPLUGGED_INACCESSIBLE");
     return -EINVAL;
@@ -295,6 +294,8 @@ struct virtio_dev *mem_new(const struct mem_setup *cfg, struct worker *worker,
         return NULL;
     }
     virtio_dev_init(&m->base, &mem_ops, worker, ram, F_UNPLUGGED_INACCESSIBLE);
+    m->base.activate_fails = &metrics.memory_hotplug.activate_fails;
+    m->base.event_fails = &metrics.memory_hotplug.queue_event_fails;
     m->slot = cfg->slot;
     m->config = (struct config){
         .block_size = cfg->block,

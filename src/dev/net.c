@@ -556,10 +556,8 @@ static int net_activate(struct virtio_dev *dev)
     struct err e;
     int rc = activate(n, &e);
 
-    if (rc < 0) {
-        metric_inc(&n->stats.activate_fails);
+    if (rc < 0)
         log_error("net: %s", e.text);
-    }
     return rc;
 }
 
@@ -675,6 +673,8 @@ struct virtio_dev *net_new(const struct nic_config *cfg, struct worker *worker,
         return NULL;
     }
     virtio_dev_init(&n->base, &net_ops, worker, ram, features(cfg));
+    n->base.activate_fails = &n->stats.activate_fails;
+    n->base.event_fails = &n->stats.event_fails;
     n->backend = cfg->backend;
     n->backend->worker = worker;
     n->backend->ready = on_ready;

@@ -211,11 +211,13 @@ static void pmem_reset(struct virtio_dev *dev)
 static void pmem_config_read(struct virtio_dev *dev, uint64_t offset, void *buf,
                              unsigned len)
 {
-    const struct pmem *p = to_pmem(dev);
+    struct pmem *p = to_pmem(dev);
 
     if (offset < sizeof(p->config))
         memcpy(buf, (const uint8_t *)&p->config + offset,
                MIN(len, sizeof(p->config) - offset));
+    else
+        metric_inc(&p->stats.cfg_fails);
 }
 
 /* --- a file that does not hold what it said --- */
@@ -384,6 +386,9 @@ struct virtio_dev *pmem_new(const struct pmem_setup *cfg, struct worker *worker,
         return NULL;
     }
     virtio_dev_init(&p->base, &pmem_ops, worker, ram, 0);
+    p->base.activate_fails = &p->stats.activate_fails;
+    p->base.cfg_fails = &p->stats.cfg_fails;
+    p->base.event_fails = &p->stats.event_fails;
     p->timer = (struct worker_timer){.fn = on_tokens, .ctx = p};
     p->lost = (struct worker_event){.fn = tell_lost, .ctx = p};
     p->job = (struct aio_job){.op = AIO_CALL, .call = sync_file, .ctx = p};

@@ -68,6 +68,7 @@ void virtio_dev_broken(struct virtio_dev *dev, const char *why)
 {
     log_guest(&dev->guest_log, "%s: the guest's driver offers %s",
               dev->ops->name, why);
+    virtio_dev_count(dev->event_fails);
     dev->active = false;
     if (dev->needs_reset)
         dev->needs_reset(dev->transport);

@@ -17,6 +17,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "dev/virtq.h"
 #include "dev/worker.h"
 
@@ -85,6 +86,11 @@ struct virtio_dev {
     struct virtq queues[VIRTIO_MAX_QUEUES];
     struct log_limit guest_log;
 
+    /* Where it counts what goes wrong in any device: a driver that cannot be
+       served, a config space that is not there or not the driver's to write, a
+       ring that is broken. The constructor's; NULL: it does not. */
+    struct metric *activate_fails, *cfg_fails, *event_fails;
+
     /* The transport's; NULL without one. Any thread. */
     void (*raise)(void *ctx, unsigned bits);
     void (*needs_reset)(void *ctx);
@@ -96,6 +102,12 @@ struct virtio_dev {
 void virtio_dev_init(struct virtio_dev *dev, const struct virtio_ops *ops,
                      struct worker *worker, struct gmem *ram, uint64_t offered);
 void virtio_dev_release(struct virtio_dev *dev);
+
+static inline void virtio_dev_count(struct metric *m)
+{
+    if (m)
+        metric_inc(m);
+}
 
 /* True if the driver took this feature (a mask). */
 static inline bool virtio_dev_has(const struct virtio_dev *dev, uint64_t mask)

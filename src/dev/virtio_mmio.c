@@ -160,6 +160,8 @@ static void activate(void *ctx)
     a->rc = start_queues(dev);
     if (a->rc == 0 && dev->ops->activate)
         a->rc = dev->ops->activate(dev);
+    if (a->rc < 0)
+        virtio_dev_count(dev->activate_fails);
     dev->active = a->rc == 0;
 }
 
@@ -387,10 +389,13 @@ static void write_config_space(struct virtio_mmio *m, uint64_t reg,
                               .size = size,
                               .value = value};
 
-    if (!in_step(m, DRIVER, FAILED) || !m->dev->ops->config_write)
-        mmio_dev_missed_write(&m->base, reg, size, value);
-    else
+    if (in_step(m, DRIVER, FAILED) && m->dev->ops->config_write) {
         worker_call(m->dev->worker, write_config, &a);
+        return;
+    }
+    if (!m->dev->ops->config_write)
+        virtio_dev_count(m->dev->cfg_fails);
+    mmio_dev_missed_write(&m->base, reg, size, value);
 }
 
 static void write_register(struct virtio_mmio *m, uint64_t reg, uint32_t value)

@@ -237,15 +237,10 @@ static int vsock_activate(struct virtio_dev *dev)
 
     for (unsigned n = 0; n < NUM_QUEUES; n++)
         if (!dev->queues[n].ram) {
-            metric_inc(&metrics.vsock.activate_fails);
             log_guest(&dev->guest_log, "vsock: there is no queue %u", n);
             return -EINVAL;
         }
-    if (vsock_host_start(&v->host) < 0) {
-        metric_inc(&metrics.vsock.activate_fails);
-        return -ENOMEM;
-    }
-    return 0;
+    return vsock_host_start(&v->host) < 0 ? -ENOMEM : 0;
 }
 
 static void vsock_notify(struct virtio_dev *dev, unsigned n)
@@ -346,6 +341,7 @@ struct virtio_dev *vsock_new(const struct vsock_options *opt,
     }
     virtio_dev_init(&v->base, &vsock_ops, worker, ram,
                     VIRTIO_F_EVENT_IDX | F_IN_ORDER);
+    v->base.activate_fails = &metrics.vsock.activate_fails;
     v->guest_cid = opt->guest_cid;
     v->rx_due = (struct worker_event){.fn = on_rx_due, .ctx = v};
     vsock_host_init(&v->host, worker, opt->listener);

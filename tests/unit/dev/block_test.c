@@ -386,6 +386,39 @@ static void config_space_ends(void **state)
     assert_int_equal(mmio_bus_read(d.bus, DEVICE_AT + 0xff8, 8), 0);
 }
 
+/* Nobody answers between the offers: the device sees them all at once. */
+static void what_is_left_and_what_goes_wrong_is_counted(void **state)
+{
+    const struct block_metrics *stats = block_metrics_of(dev);
+
+    (void)state;
+    for (unsigned n = 0; n < 3; n++)
+        offer(T_IN, n, 512);
+    finish();
+    assert_int_equal(metric_get(&stats->remaining_reqs_count), 2 + 1 + 0);
+    assert_int_equal(metric_get(&stats->cfg_fails), 0);
+    rd(&d, 0x100 + 0x80);
+    wr(&d, 0x100, 1);
+    assert_int_equal(metric_get(&stats->cfg_fails), 2);
+    assert_int_equal(metric_get(&stats->event_fails), 0);
+    driver_offer(&d, 64); /* there is no such descriptor */
+    driver_notify(&d);
+    worker_call(worker, nothing, NULL);
+    assert_int_equal(metric_get(&stats->event_fails), 1);
+    assert_int_equal(metric_get(&stats->activate_fails), 0);
+    driver_start(&d, 0);
+    wr(&d, 0x70, 0);
+    wr(&d, 0x70, 1);
+    wr(&d, 0x70, 3);
+    wr(&d, 0x70, 11);
+    wr(&d, 0x38, 64);
+    wr(&d, 0x90, 0); /* where no memory is */
+    wr(&d, 0x94, 0);
+    wr(&d, 0x44, 1);
+    wr(&d, 0x70, 15);
+    assert_int_equal(metric_get(&stats->activate_fails), 1);
+}
+
 static void the_features_are_those_asked_for(void **state)
 {
     uint64_t want = 1ull << 29 | 1ull << 32 | (cfg.read_only ? 1u << 5 : 0) |
@@ -507,6 +540,7 @@ int main(void)
         TEST(the_driver_hears_early_of_what_took_long, sync),
         BOTH(the_limiter_holds_requests_back),
         BOTH(config_space_ends),
+        BOTH(what_is_left_and_what_goes_wrong_is_counted),
         BOTH(the_features_are_those_asked_for),
         TEST(the_features_are_those_asked_for, ro),
         BOTH(discarded_sectors_are_gone),
