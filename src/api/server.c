@@ -22,7 +22,7 @@
 #include "base/macros.h"
 #include "host/host.h"
 
-enum { MAX_CONNS = 10, BACKLOG = 128, LINGER_MS = 1000, NO_FDS_MS = 10 };
+enum { MAX_CONNS = 10, BACKLOG = SOMAXCONN, LINGER_MS = 1000, NO_FDS_MS = 10 };
 
 #ifndef POLLRDHUP /* Linux alone tells of a half-close before the data */
 #define POLLRDHUP 0

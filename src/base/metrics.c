@@ -74,6 +74,7 @@ static struct {
     char *properties;
     struct metric_device *devices; /* borrowed */
     struct buf line; /* kept: a signal's handler shall find it large enough */
+    size_t sent;     /* of it; less than all: the rest is still due */
     uint64_t log_missed; /* already in logger.missed_log_count */
 } sink = {.lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1};
 
@@ -277,44 +278,56 @@ static void mark_flushed(void)
     }
 }
 
-/* Whole or not at all, as far as the sink lets us know. */
-static bool write_line(const struct buf *b)
+/* Writes of sink.line what has not gone out, as far as there is room. True: all
+   of it has. */
+static bool write_rest(void)
 {
+    const struct buf *b = &sink.line;
     struct pollfd fd = {.fd = sink.fd, .events = POLLOUT};
-    size_t done = 0;
 
-    if (b->failed)
-        return false;
-    while (done < b->len) {
+    while (sink.sent < b->len) {
         ssize_t n;
 
         if (poll(&fd, 1, 0) != 1 || (fd.revents & (POLLERR | POLLNVAL)))
             return false;
-        n = write(sink.fd, b->data + done, b->len - done);
+        n = write(sink.fd, b->data + sink.sent, b->len - sink.sent);
         if (n < 0 && errno != EINTR)
             return false;
-        done += n > 0 ? (size_t)n : 0;
+        sink.sent += n > 0 ? (size_t)n : 0;
     }
     return true;
 }
 
+/* A line is longer than a pipe takes in one piece. One that was begun is
+   finished before anything else goes out; what cannot be begun is lost, and is
+   in the next line. */
 static int flush_locked(void)
 {
     struct buf *b = &sink.line;
-    bool good;
 
     if (sink.fd < 0)
         return 0;
+    if (!write_rest()) {
+        metric_inc(&metrics.logger.missed_metrics_count);
+        return -EAGAIN;
+    }
     buf_clear(b);
+    sink.sent = 0;
     print_locked(b);
     buf_putc(b, '\n');
-    good = write_line(b);
-    if (good)
+    if (b->failed) {
+        buf_clear(b);
+        metric_inc(&metrics.logger.metrics_fails);
+        return -ENOMEM;
+    }
+    write_rest();
+    if (sink.sent) {
         mark_flushed();
-    else
-        metric_inc(b->failed ? &metrics.logger.metrics_fails
-                             : &metrics.logger.missed_metrics_count);
-    return good ? 0 : -EAGAIN;
+        return 0;
+    }
+    buf_clear(b);
+    metric_inc(&metrics.logger.missed_metrics_count);
+    return -EAGAIN;
 }
 
 int metrics_flush(void)
@@ -358,6 +371,7 @@ int metrics_open(const char *path, const char *id, const char *properties,
     sink.id = id ? heap_strdup(id) : NULL;
     sink.properties = properties ? heap_strdup(properties) : NULL;
     print_locked(&sink.line);
+    sink.sent = sink.line.len;
     sink.fd = fd;
 out:
     pthread_mutex_unlock(&sink.lock);

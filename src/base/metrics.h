@@ -104,7 +104,8 @@ int metrics_open(const char *path, const char *id, const char *properties,
 void metrics_print(struct buf *b);
 
 /* Writes a line: 0, also when there is no sink; -EAGAIN and it was lost. What
-   was lost is in the next line's counters. */
+   was lost is in the next line's counters. A pipe that takes only the beginning
+   of a line gets its end with the next. */
 int metrics_flush(void);
 
 /* The same in a handler of a signal: gives up if the lock is held. */

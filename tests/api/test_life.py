@@ -2,6 +2,7 @@
 """A microVM's life through the API: start, pause, metrics, log, end."""
 
 import json
+import os
 import re
 import resource
 import signal
@@ -87,6 +88,37 @@ def test_metrics(vmm, tmp_path):
         "mmds", "net", "patch_api_requests", "put_api_requests", "seccomp", "vcpu", "vmm",
         "signals", "vsock", "entropy", "pmem", "interrupts", "memory_hotplug"]
     assert set(first["block"]["read_agg"]) == {"min_us", "max_us", "sum_us"}
+
+
+@pytest.mark.contract(27)
+def test_a_pipe_that_is_full_gets_whole_lines(vmm, tmp_path):
+    path = tmp_path / "metrics"
+    os.mkfifo(path)
+    pipe = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    vmm.ok("PUT", "/metrics", {"metrics_path": str(path)})
+    vmm.boot()
+
+    def flush():
+        vmm.get("/")
+        vmm.ok("PUT", "/actions", {"action_type": "FlushMetrics"})
+
+    def drain():
+        got = b""
+        while True:
+            try:
+                got += os.read(pipe, 1 << 20)
+            except BlockingIOError:
+                return got
+
+    for _ in range(40):  # more than a pipe holds
+        flush()
+    text = drain()
+    assert text
+    flush()
+    lines = [json.loads(line) for line in (text + drain()).splitlines()]
+    os.close(pipe)
+    assert sum(line["get_api_requests"]["instance_info_count"] for line in lines) == 41
+    assert sum(line["logger"]["missed_metrics_count"] for line in lines) == 42 - len(lines)
 
 
 @pytest.mark.contract(25, 27)
