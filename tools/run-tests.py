@@ -262,6 +262,12 @@ def run_shown(title, argv, env=None, on_line=None):
     return code, "".join(lines), time.monotonic() - start
 
 
+def scratch():
+    """A folder for what tests leave; it goes with them."""
+    return tempfile.TemporaryDirectory(prefix="squib-test-",
+                                       ignore_cleanup_errors=True)
+
+
 # --- builds -----------------------------------------------------------------
 
 
@@ -339,7 +345,7 @@ def tap_cases(build, name, code, output):
 def unit_run(build, name, test):
     """Run a program of meson's list in an empty folder: its cases, its output,
     and whether it crashed."""
-    with tempfile.TemporaryDirectory(prefix="squib-unit-") as folder:
+    with scratch() as folder:
         return unit_run_in(folder, build, name, test)
 
 
@@ -449,15 +455,17 @@ def pytest_run(build, words, on_line=None):
            "SQUIB_GUEST": os.path.join(TOP, ".cache/guest"),
            "SQUIB_ARM64": os.path.join(TOP, ARM64.folder),
            "PYTHONDONTWRITEBYTECODE": "1"}
-    with tempfile.NamedTemporaryFile(suffix=".xml") as junit:
+    with scratch() as folder:
+        junit = os.path.join(folder, "junit.xml")
         done = run_shown(
             "pytest",
-            [PYTHON, "-m", "pytest", "-v", "--junitxml", junit.name,
+            [PYTHON, "-m", "pytest", "-v", "--junitxml", junit,
+             "--basetemp", os.path.join(folder, "t"),
              "-p", "no:cacheprovider", "-c", "tests/pytest.ini",
              "--rootdir", "tests", *words], env, on_line)
         try:
-            return done, python_cases(junit.name)
-        except xml.ParseError:
+            return done, python_cases(junit)
+        except (OSError, xml.ParseError):
             return done, None
 
 
