@@ -110,7 +110,8 @@ struct accel_ops {
     int (*vcpu_set)(struct accel_vcpu *vcpu, const struct vcpu_state *in);
 
     /* Distributor and redistributors by architectural offset: save and restore
-       through one register at a time, 32 or 64 bits, `cpu` for GICR. */
+       through one register at a time, 32 or 64 bits, `cpu` for GICR. Which and
+       in which order: accel/gicregs.inc. */
     int (*gic_get)(struct accel_vm *vm, enum gic_space space, unsigned cpu,
                    uint32_t offset, uint64_t *value);
     int (*gic_set)(struct accel_vm *vm, enum gic_space space, unsigned cpu,

@@ -17,6 +17,14 @@ enum sysreg {
 };
 #undef SYSREG
 
+/* enum idreg: ID_MIDR_EL1 and so on, what the guest is told of its CPU. */
+#define IDREG(name, op0, op1, crn, crm, op2) ID_##name,
+enum idreg {
+#include "accel/idregs.inc"
+    NUM_IDREGS
+};
+#undef IDREG
+
 struct vcpu_state {
     uint64_t x[31];
     uint64_t sp_el0;
@@ -31,6 +39,10 @@ struct vcpu_state {
     uint64_t cntvct;  /* the virtual count when it was read; vcpu_set of vCPU 0
                          makes the VM go on from there */
     bool powered_off;
+
+    /* vcpu_set makes these so as far as the back end and its host can, which
+       may be not at all; a vcpu_get behind it tells. */
+    uint64_t id[NUM_IDREGS];
 };
 
 /* The GIC CPU interface's own state (Arm IHI 0069, 12.2). */
@@ -47,7 +59,7 @@ enum icc_reg {
     NUM_ICC_REGS
 };
 
-enum gic_space { GIC_DIST, GIC_REDIST };
+enum gic_space { GIC_DIST, GIC_REDIST }; /* the registers: gicregs.inc */
 
 /* op0..op2 as MRS and MSR carry them in bits 20:5 of the instruction. */
 #define SYSREG_KEY(op0, op1, crn, crm, op2) \

@@ -94,6 +94,7 @@ def archive(squib, extra=()):
         "api_client": ARM64 / "tests/kvm/api_client",
         "vsock_peer": ARM64 / "tests/kvm/vsock_peer",
         "kvm_test": ARM64 / "tests/kvm/kvm_test",
+        "save_test": ARM64 / "tests/kvm/save_test",
     }
     found = {LOADER: LIBRARIES[1] / LOADER}
     # pthread_cancel loads it when it is first called

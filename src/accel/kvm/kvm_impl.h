@@ -91,6 +91,7 @@ void kvm_hide_features(int fd);
 /* state.c */
 int kvm_vcpu_get(struct accel_vcpu *v, struct vcpu_state *out);
 int kvm_vcpu_set(struct accel_vcpu *v, const struct vcpu_state *in);
+int kvm_set_count(struct accel_vcpu *v, uint64_t count);
 int kvm_set_pc_x0(struct accel_vcpu *v, uint64_t pc, uint64_t x0);
 uint64_t kvm_pc(struct accel_vcpu *v); /* 0 when it cannot be had */
 

@@ -23,6 +23,13 @@ static const uint16_t keys[NUM_SYSREGS] = {
 };
 #undef SYSREG
 
+#define IDREG(name, op0, op1, crn, crm, op2) \
+    [ID_##name] = SYSREG_KEY(op0, op1, crn, crm, op2),
+static const uint16_t id_keys[NUM_IDREGS] = {
+#include "accel/idregs.inc"
+};
+#undef IDREG
+
 static const struct {
     enum sysreg reg;
     uint64_t id;
@@ -44,6 +51,11 @@ uint64_t kvm_sysreg_id(enum sysreg r)
             return exceptions[n].id;
     }
     return kvm_sysreg_key_id(keys[r]);
+}
+
+uint64_t kvm_idreg_id(enum idreg r)
+{
+    return kvm_sysreg_key_id(id_keys[r]);
 }
 
 /* The interface counts in words of 32 bits. */

@@ -11,6 +11,9 @@
 /* KVM's id of a register of the list, in 64 bits. */
 uint64_t kvm_sysreg_id(enum sysreg r);
 
+/* Likewise of those that tell what the CPU is. */
+uint64_t kvm_idreg_id(enum idreg r);
+
 /* KVM's id by the architecture's encoding (SYSREG_KEY). */
 uint64_t kvm_sysreg_key_id(unsigned key);
 

@@ -80,6 +80,8 @@ int kvm_vcpu_make(struct accel_vm *vm, unsigned index, struct err *e)
         return err_set(e, rc, "kvm: cannot make vCPU %u: %s (os error %d)",
                        index, strerror(-rc), -rc);
     kvm_hide_features(v->fd);
+    if (index == 0) /* the kernel's own start is the VM's of one count only */
+        kvm_set_count(v, 0);
     return 0;
 }
 

@@ -370,6 +370,23 @@ static void soft_vcpu_reset(struct accel_vcpu *vcpu, uint64_t pc, uint64_t x0)
     cpu->smccc_waiting = false;
 }
 
+#define IDREG(name, op0, op1, crn, crm, op2) \
+    SYSREG_KEY(op0, op1, crn, crm, op2),
+static const uint16_t id_keys[NUM_IDREGS] = {
+#include "accel/idregs.inc"
+};
+#undef IDREG
+
+static void get_id(struct cpu *cpu, uint64_t id[NUM_IDREGS])
+{
+    for (unsigned n = 0; n < NUM_IDREGS; n++) {
+        const struct sysreg_def *r = &sysregs[sysreg_find(id_keys[n])];
+
+        if (r->read(cpu, r, &id[n]) != SYSREG_DONE)
+            id[n] = SYSREG_CTR_EL0; /* which EL0 may not read now */
+    }
+}
+
 static int soft_vcpu_get(struct accel_vcpu *vcpu, struct vcpu_state *out)
 {
     struct cpu *cpu = to_cpu(vcpu);
@@ -386,6 +403,7 @@ static int soft_vcpu_get(struct accel_vcpu *vcpu, struct vcpu_state *out)
     gic_cpu_state_get(cpu, out->icc);
     out->cntvct = timer_count(cpu);
     out->powered_off = cpu->powered_off;
+    get_id(cpu, out->id);
     return 0;
 }
 
