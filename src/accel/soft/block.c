@@ -77,7 +77,7 @@ void block_decode(struct block *blk, gpa_t pa, const uint8_t *host,
     blk->pa = pa;
     blk->mode = mode;
     blk->count = n;
-    blk->heat = 0;
+    blk->heat = blk->times = 0;
 }
 
 static bool still_same(const struct block *blk, const uint8_t *host)

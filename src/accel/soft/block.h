@@ -23,7 +23,8 @@ struct block {
     gpa_t pa;
     uint32_t mode;
     uint32_t gen;
-    uint32_t heat;  /* what other tiers make of it: 0 when decoded */
+    uint16_t heat;  /* what other tiers make of it: 0 when decoded */
+    uint16_t times; /* likewise */
     uint32_t count; /* instructions; insn[count] leads to what follows */
     struct insn insn[];
 };

@@ -217,10 +217,6 @@ static bool has_room(struct jit_cache *cache, unsigned count)
         cache->num_exits + TR_MAX_EXITS > cache->max_exits ||
         cache->num_sites + TR_MAX_SPANS > cache->max_sites)
         return false;
-    while (cache->used + translate_room(count) > cache->granted) {
-        if (!take_piece(cache))
-            return false;
-    }
     return true;
 }
 
@@ -486,17 +482,11 @@ static void keep_exits(struct jit_cache *cache, const struct tr *t,
     }
 }
 
-struct jblock *jit_cache_add(struct jit_cache *cache, const struct block *src,
-                             uint32_t gen)
+static bool translate(struct jit_cache *cache, const struct block *src)
 {
+    const struct hot_place *h = hot_find(cache, src->pa, src->mode);
     struct tr *t = &cache->tr;
-    struct hot_place *h;
-    struct jblock *b;
 
-    if (!has_room(cache, src->count))
-        jit_cache_flush(cache);
-    if (!has_room(cache, src->count))
-        return NULL;
     t->c = (struct x64){.p = cache->code.rw + cache->used,
                         .base = cache->code.rw,
                         .limit = cache->code.rw + cache->granted};
@@ -507,7 +497,6 @@ struct jblock *jit_cache_add(struct jit_cache *cache, const struct block *src,
     t->src = src;
     t->start = (uint32_t)(src->pa & 4095);
     t->flags_live = t->flags_pending = t->sp_aligned = t->ended = false;
-    h = hot_find(cache, src->pa, src->mode);
     t->hot = cache->all_hot || h;
     t->plain = h ? h->plain : 0;
     t->number = next_number(cache);
@@ -516,8 +505,33 @@ struct jblock *jit_cache_add(struct jit_cache *cache, const struct block *src,
     t->chaos = cache->chaos;
     t->num_exits = t->num_bails = t->num_polls = 0;
     t->first_exit = cache->num_exits;
-    translate_block(t);
-    check(t->c.p <= cache->code.rw + cache->used + translate_room(src->count));
+    return translate_block(t);
+}
+
+/* How much code a block becomes is known when it is made: where it does not
+   fit, there is more from the pool, or all that is there goes. */
+static bool make_code(struct jit_cache *cache, const struct block *src)
+{
+    while (!translate(cache, src)) {
+        if (take_piece(cache))
+            continue;
+        if (cache->used == cache->start)
+            return false;
+        jit_cache_flush(cache);
+    }
+    return true;
+}
+
+struct jblock *jit_cache_add(struct jit_cache *cache, const struct block *src,
+                             uint32_t gen)
+{
+    const struct tr *t = &cache->tr;
+    struct jblock *b;
+
+    if (!has_room(cache, src->count))
+        jit_cache_flush(cache);
+    if (!has_room(cache, src->count) || !make_code(cache, src))
+        return NULL;
     b = keep_block(cache, src, gen);
     b->entry = t->entry;
     b->bytes = (uint32_t)(t->c.p - t->entry);

@@ -7,6 +7,8 @@
 #include "accel/soft/jit/translate.h"
 #include "base/heap.h"
 
+enum { PROBE_BYTES = 16 * TR_INSN_BYTES };
+
 struct probe {
     struct tr t;
     uint64_t number; /* of a generator that repeats itself */
@@ -37,7 +39,7 @@ static struct probe *probe_new(unsigned features)
         return NULL;
     p->number = 1;
     p->block = heap_zalloc(sizeof(*p->block) + 2 * sizeof(struct insn));
-    p->code = heap_zalloc(translate_room(1));
+    p->code = heap_zalloc(PROBE_BYTES);
     if (!p->block || !p->code) {
         probe_free(p);
         return NULL;
@@ -57,14 +59,13 @@ static bool is_refused(struct probe *p, uint32_t word, uint32_t mode)
 
     translate_fn_table();
     block_decode(p->block, 0, bytes, mode, 1);
-    p->t = (struct tr){.c = {.p = p->code,
-                             .base = p->code,
-                             .limit = p->code + translate_room(1)},
-                       .glue = &glue,
-                       .regs = &tr_regs_usual,
-                       .features = features,
-                       .mode = mode,
-                       .src = p->block};
+    p->t = (struct tr){
+        .c = {.p = p->code, .base = p->code, .limit = p->code + PROBE_BYTES},
+        .glue = &glue,
+        .regs = &tr_regs_usual,
+        .features = features,
+        .mode = mode,
+        .src = p->block};
     translate_block(&p->t);
     return p->t.num_fallbacks > 0;
 }

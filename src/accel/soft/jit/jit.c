@@ -21,7 +21,7 @@
 #include "accel/soft/mmu.h"
 #include "base/heap.h"
 
-enum { RUNS_IN_TIER_0 = 2, NO_EXIT = 0 };
+enum { RUNS_IN_TIER_0 = 2, MAX_DOUBLINGS = 12, NO_EXIT = 0 };
 
 struct jit {
     /* By whether FPCR is plain, as the probe does not look at the mode. What
@@ -171,6 +171,21 @@ void jit_flush(struct jit *jit)
     forget_jumps(jit);
 }
 
+/* Has tier 0 run it often enough? Each time that its translation was forgotten
+   it takes twice as often: where the arena is too small for what runs, most
+   blocks are better not translated at all. */
+static bool is_hot(const struct jit *jit, struct block *cold)
+{
+    return cold->heat++ >= jit->runs_in_tier_0 << cold->times;
+}
+
+static void was_translated(struct block *cold)
+{
+    cold->heat = 0;
+    if (cold->times < MAX_DOUBLINGS)
+        cold->times++;
+}
+
 /* NULL: tier 0 has run something, or an abort was taken. */
 static struct jblock *find_slow(struct cpu *cpu, struct jit_jump *j)
 {
@@ -187,7 +202,7 @@ static struct jblock *find_slow(struct cpu *cpu, struct jit_jump *j)
     b = jit_cache_find(jit->cache, pa, cpu->mode, host, gen);
     if (!b) {
         cold = interp_block(cpu, pa, host, gen);
-        if (cold->heat++ < jit->runs_in_tier_0) {
+        if (!is_hot(jit, cold)) {
             interp_run_block(cpu, cold);
             jit->cold++;
             return NULL;
@@ -199,6 +214,7 @@ static struct jblock *find_slow(struct cpu *cpu, struct jit_jump *j)
             interp_run_block(cpu, cold);
             return NULL;
         }
+        was_translated(cold);
         perf_map_add(jit->perf_map, jit->cache, b, cpu->pc);
     }
     if (jit->tier.paranoid)

@@ -32,6 +32,7 @@
 /* A block may be emitted twice: struct tr_loop. */
 enum { TR_MAX_BAILS = 512, TR_MAX_EXITS = 4 * BLOCK_MAX_INSNS + 2 };
 enum { TR_INSN_BYTES = 512 /* the most an emitter may emit, cold part too */ };
+enum { TR_SPARE_BYTES = 2 * TR_INSN_BYTES }; /* left when it stops for room */
 
 /* A direct exit: its displacement can be linked to the block at `target`. */
 struct tr_exit {
@@ -223,6 +224,12 @@ struct tr {
     unsigned num_spans;
     unsigned span_next[8]; /* numbers given last */
 };
+
+/* Is there room for one more instruction, or stub, and what ends a phase? */
+static inline bool t_has_room(const struct tr *t)
+{
+    return t->c.limit - t->c.p >= TR_SPARE_BYTES;
+}
 
 typedef bool jit_emit_fn(struct tr *t, const struct insn *i);
 struct jit_emitter {

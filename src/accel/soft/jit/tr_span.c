@@ -69,6 +69,6 @@ static void finish(struct tr *t, unsigned n)
 
 void t_span_finish(struct tr *t)
 {
-    for (unsigned n = 0; n < t->num_spans; n++)
+    for (unsigned n = 0; n < t->num_spans && t_has_room(t); n++)
         finish(t, n);
 }

@@ -276,11 +276,12 @@ static void emit_insn(struct tr *t, struct wants *w)
 /* The runs once more, for what their tests do not cover. */
 static void emit_copies(struct tr *t, struct wants *w)
 {
-    for (unsigned n = 0; n < t->runs.num; n++) {
+    for (unsigned n = 0; n < t->runs.num && t_has_room(t); n++) {
         const struct tr_run *run = &t->runs.list[n];
 
         t_copy_begin(t, run);
-        for (t->idx = run->first; t->idx <= run->last; t->idx++) {
+        for (t->idx = run->first; t->idx <= run->last && t_has_room(t);
+             t->idx++) {
             t_copy_insn(t, run);
             emit_insn(t, w);
             t_vec_want_all(t);
@@ -315,7 +316,7 @@ static void emit_bails(struct tr *t, struct wants *w)
 {
     unsigned n = 0;
 
-    while (n < t->num_bails) {
+    while (n < t->num_bails && t_has_room(t)) {
         const struct tr_bail *b = &t->bails[n];
 
         emit_retry(t, n);
@@ -335,7 +336,7 @@ static void emit_bails(struct tr *t, struct wants *w)
 
 static void emit_polls(struct tr *t)
 {
-    for (unsigned n = 0; n < t->num_polls; n++) {
+    for (unsigned n = 0; n < t->num_polls && t_has_room(t); n++) {
         x64_here(&t->c, t->polls[n].place);
         t_pc_to(t, RAX, t->polls[n].target);
         x64_jmp_to(&t->c, t->glue->leave);
@@ -344,7 +345,7 @@ static void emit_polls(struct tr *t)
 
 static void emit_links(struct tr *t)
 {
-    for (unsigned n = 0; n < t->num_exits; n++) {
+    for (unsigned n = 0; n < t->num_exits && t_has_room(t); n++) {
         struct tr_exit *x = &t->exits[n];
 
         x64_here(&t->c, x->place);
@@ -363,7 +364,7 @@ static void emit_records(struct tr *t, const struct wants *w)
 {
     while ((uintptr_t)t->c.p & 7)
         x64_u8(&t->c, 0xcc);
-    for (unsigned n = 0; n < w->num; n++) {
+    for (unsigned n = 0; n < w->num && t_has_room(t); n++) {
         unsigned idx = w->list[n].idx;
         struct insn rec;
 
@@ -412,7 +413,8 @@ static void emit_first_pass(struct tr *t, struct wants *w)
     t->runs.off = false;
     t_vec_reset(t);
     count_heat(t);
-    for (t->idx = 0; t->idx < t->src->count && !t->ended; t->idx++)
+    for (t->idx = 0; t->idx < t->src->count && !t->ended && t_has_room(t);
+         t->idx++)
         emit_insn(t, w);
     if (!t->ended) {
         t->idx--;
@@ -428,7 +430,7 @@ static void emit_second_pass(struct tr *t, struct wants *w)
     x64_here(&t->c, t->loop.enter);
     t_vec_resume(t, &t->loop.vec);
     t->flags_live = t->flags_pending = t->sp_aligned = false;
-    for (t->idx = 0; t->idx <= t->loop.idx; t->idx++)
+    for (t->idx = 0; t->idx <= t->loop.idx && t_has_room(t); t->idx++)
         emit_insn(t, w);
 }
 
@@ -437,7 +439,7 @@ static void emit_slots(struct tr *t)
 {
     while ((uintptr_t)t->c.p & 7)
         x64_u8(&t->c, 0xcc);
-    for (unsigned n = 0; n < t->num_exits; n++) {
+    for (unsigned n = 0; n < t->num_exits && t_has_room(t); n++) {
         struct tr_exit *x = &t->exits[n];
 
         if (!x->tag)
@@ -450,13 +452,13 @@ static void emit_slots(struct tr *t)
     }
 }
 
-void translate_block(struct tr *t)
+bool translate_block(struct tr *t)
 {
     struct wants w = {.num = 0};
 
     t->entry = t->c.p;
     emit_first_pass(t, &w);
-    if (t->loop.found)
+    if (t->loop.found && t_has_room(t))
         emit_second_pass(t, &w);
     t_span_finish(t);
     emit_copies(t, &w);
@@ -466,4 +468,5 @@ void translate_block(struct tr *t)
     emit_links(t);
     emit_slots(t);
     emit_records(t, &w);
+    return t_has_room(t);
 }

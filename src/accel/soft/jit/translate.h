@@ -5,15 +5,10 @@
 
 #include "accel/soft/jit/tr.h"
 
-/* Emits at t->c; the caller has filled everything up to `first_exit` and made
-   sure of room (translate_room). Leaves the exits for the cache to keep. */
-void translate_block(struct tr *t);
-
-/* The most bytes that a block of `count` instructions takes, emitted twice. */
-static inline uint64_t translate_room(unsigned count)
-{
-    return (uint64_t)(2 * count + 2) * TR_INSN_BYTES;
-}
+/* Emits at t->c; the caller has filled everything up to `first_exit`. Leaves
+   the exits for the cache to keep. False: there was not enough room, and
+   nothing of it is to be used. */
+bool translate_block(struct tr *t);
 
 /* Has instruction `idx` an emitter, and is it to be tried? */
 bool translate_will_try(const struct tr *t, unsigned idx);
