@@ -19,7 +19,7 @@
 
 /* ---- calls ---- */
 
-static void call_free(struct api_call *call)
+void call_free(struct api_call *call)
 {
     if (!call)
         return;

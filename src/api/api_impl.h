@@ -80,6 +80,9 @@ struct api_call {
 int route_request(struct http_request *req, struct api_call *call,
                   struct err *e);
 
+/* With all it owns; takes NULL. */
+void call_free(struct api_call *call);
+
 /* Says why in a sentence of any length, which quotes the client. Returns code.
  */
 int call_refuse(struct api_call *call, int code, const char *fmt, ...)

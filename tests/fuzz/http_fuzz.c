@@ -13,15 +13,12 @@
 
 static void route(struct http_request *req)
 {
-    struct api_call call = {0};
+    struct api_call *call = heap_zalloc(sizeof(*call));
     struct err e;
 
-    route_request(req, &call, &e);
-    if (call.given)
-        json_free(call.route->schema, call.given);
-    heap_free(call.given);
-    heap_free(call.id);
-    buf_release(&call.body);
+    if (call)
+        route_request(req, call, &e);
+    call_free(call);
     http_request_free(req);
 }
 
