@@ -181,29 +181,47 @@ static int prefixed(int rc, const char *prefix, struct err *e)
     return rc;
 }
 
+static int parse_cpu_config(const struct buf *text, struct vm_config *cfg,
+                            struct err *e)
+{
+    struct cpu_config cpu;
+    int rc = json_parse(buf_text(text), text->len, &cpu_config_schema, &cpu, e);
+
+    if (rc == 0) {
+        rc = cpu_config_check(&cpu, e);
+        cfg->has_custom_template = !cpu_config_is_empty(&cpu);
+        cfg->has_v1n1_template = false;
+        json_free(&cpu_config_schema, &cpu);
+    }
+    return prefixed(rc, "Invalid JSON", e);
+}
+
+static int read_cpu_config(const char *path, struct buf *text, struct err *e)
+{
+    int rc = config_file_read_as(path, "CPU template", text, e);
+
+    if (rc < 0)
+        err_set(e, rc, "File operation error: %s (os error %d): %.200s",
+                strerror(-rc), -rc, path);
+    return rc;
+}
+
 /* The object itself, or a string with the path of a file that holds it. */
 static int apply_cpu_config(const struct json_span *given,
                             struct vm_config *cfg, struct err *e)
 {
     struct jvalue value;
     struct buf text = {0};
-    struct cpu_config cpu;
     int rc = jvalue_parse(&value, given->at, given->len, e);
 
     if (rc < 0)
         return rc;
     if (value.kind == JV_STRING)
-        rc = config_file_read_as(buf_text(&value.text), "CPU template", &text,
-                                 e);
+        rc = read_cpu_config(buf_text(&value.text), &text, e);
     else
         jvalue_write(&text, &value);
     if (rc == 0)
-        rc = json_parse(buf_text(&text), text.len, &cpu_config_schema, &cpu, e);
-    if (rc == 0) {
-        rc = cpu_config_check(&cpu, e);
-        cfg->has_custom_template = !cpu_config_is_empty(&cpu);
-        json_free(&cpu_config_schema, &cpu);
-    }
+        rc = parse_cpu_config(&text, cfg, e);
     buf_release(&text);
     jvalue_release(&value);
     return rc;
@@ -232,8 +250,7 @@ static int apply_machine(struct config_file *file, struct vm_config *cfg,
         rc = prefixed(machine_config_apply(&doc->machine_config, cfg, e),
                       "VM config error", e);
     if (rc == 0 && GIVEN(cpu_config))
-        rc = prefixed(apply_cpu_config(&doc->cpu_config, cfg, e),
-                      "CPU config error", e);
+        rc = apply_cpu_config(&doc->cpu_config, cfg, e);
     if (rc == 0)
         rc = prefixed(boot_source_apply(&doc->boot_source, cfg, e),
                       "Boot source error", e);

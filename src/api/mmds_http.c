@@ -37,12 +37,25 @@ struct reply {
 
 static const char bad_request[] = "Invalid request.";
 
+enum { LINE_MIN = sizeof("GET / HTTP/1.1") - 1 };
+
 static void answer(struct reply *r, int status, const char *text)
 {
     r->status = status;
     r->type = "text/plain";
     buf_clear(&r->body);
     buf_puts(&r->body, text);
+}
+
+/* What is no request is refused by the parser itself: in HTTP/1.1, whatever was
+   asked, and with the type it gives all its responses. */
+static bool refuse(struct query *q, struct reply *r, int status,
+                   const char *text)
+{
+    q->is_http10 = false;
+    answer(r, status, text);
+    r->type = "application/json";
+    return false;
 }
 
 /* ---- parsing ---- */
@@ -98,28 +111,21 @@ static bool parse_u32(struct text t, uint32_t *out)
     return value <= UINT32_MAX;
 }
 
-static void bad_value(struct reply *r, struct text name, struct text value)
-{
-    answer(r, 400, "Invalid header. Reason: Invalid value. Key:");
-    buf_put(&r->body, name.at, name.len);
-    buf_puts(&r->body, "; Value:");
-    buf_put(&r->body, value.at, value.len);
-}
-
 static bool parse_header(struct query *q, struct text line, struct reply *r)
 {
     struct text name, value = line;
 
-    if (!utf8_is_valid(line.at, line.len) || !cut(&value, ":", &name)) {
-        answer(r, 400,
-               "Invalid header. Reason: Header is incorrectly formatted. "
-               "Key: ");
-        utf8_put_lossy(&r->body, line.at, line.len);
+    if (!cut(&value, ":", &name)) {
+        refuse(q, r, 400, "Header is incorrectly formatted. Key: ");
+        buf_put(&r->body, line.at, line.len);
         return false;
     }
     if (name_is(trim(name), "content-length")) {
         if (!parse_u32(trim(value), &q->content_length)) {
-            bad_value(r, name, value);
+            refuse(q, r, 400, "Invalid value. Key:");
+            buf_put(&r->body, name.at, name.len);
+            buf_puts(&r->body, "; Value:");
+            buf_put(&r->body, value.at, value.len);
             return false;
         }
     } else if (name_is(trim(name), "accept")) {
@@ -141,25 +147,22 @@ static bool parse_line(struct query *q, struct text line, struct reply *r)
 {
     struct text method;
 
-    if (!cut(&line, " ", &method) || !cut(&line, " ", &q->uri)) {
-        answer(r, 400, bad_request);
-        return false;
-    }
+    if (line.len < LINE_MIN || !cut(&line, " ", &method) ||
+        !cut(&line, " ", &q->uri))
+        return refuse(q, r, 400, bad_request);
     for (q->method = HTTP_GET; q->method <= HTTP_DELETE; q->method++)
         if (text_is(method, http_method_name((enum http_method)q->method)))
             break;
-    q->is_http10 = text_is(line, "HTTP/1.0");
     if (q->method > HTTP_DELETE)
-        answer(r, 501, "Invalid HTTP Method: Unsupported HTTP method.");
-    else if (!q->uri.len)
-        answer(r, 400, "Invalid URI: Empty URI not allowed.");
-    else if (!utf8_is_valid(q->uri.at, q->uri.len))
-        answer(r, 400, "Invalid URI: Cannot parse URI as UTF-8.");
-    else if (!q->is_http10 && !text_is(line, "HTTP/1.1"))
-        answer(r, 501, "Invalid HTTP Version: Unsupported HTTP version.");
-    else
-        return true;
-    return false;
+        return refuse(q, r, 501, "Unsupported HTTP method.");
+    if (!q->uri.len)
+        return refuse(q, r, 400, "Empty URI not allowed.");
+    if (!utf8_is_valid(q->uri.at, q->uri.len))
+        return refuse(q, r, 400, "Cannot parse URI as UTF-8.");
+    q->is_http10 = text_is(line, "HTTP/1.0");
+    if (!q->is_http10 && !text_is(line, "HTTP/1.1"))
+        return refuse(q, r, 501, "Unsupported HTTP version.");
+    return true;
 }
 
 static bool parse(struct query *q, const char *request, size_t len,
@@ -167,45 +170,51 @@ static bool parse(struct query *q, const char *request, size_t len,
 {
     struct text rest = {request, len}, line;
 
-    if (!memmem(request, len, "\r\n\r\n", 4) || !cut(&rest, "\r\n", &line)) {
-        answer(r, 400, bad_request);
-        return false;
-    }
+    if (!memmem(request, len, "\r\n\r\n", 4) || !cut(&rest, "\r\n", &line))
+        return refuse(q, r, 400, bad_request);
     if (!parse_line(q, line, r))
         return false;
+    if (!utf8_is_valid(rest.at, rest.len))
+        return refuse(q, r, 400, bad_request);
     while (cut(&rest, "\r\n", &line) && line.len)
         if (!parse_header(q, line, r))
             return false;
     if (q->content_length != rest.len ||
-        (q->method == HTTP_GET && q->content_length)) {
-        answer(r, 400, bad_request);
-        return false;
-    }
+        (q->method == HTTP_GET && q->content_length))
+        return refuse(q, r, 400, bad_request);
     return true;
 }
 
 /* ---- answering ---- */
 
-/* The path of the URI with slashes in a row made one. */
-static void put_path(struct buf *b, struct text uri)
+/* The path in a URI; nothing, where there is none. */
+static struct text path_of(struct text uri)
 {
     static const char scheme[] = "http://";
+    const size_t n = sizeof(scheme) - 1;
 
-    if (uri.len >= 7 && memcmp(uri.at, scheme, 7) == 0) {
-        const char *slash = memchr(uri.at + 7, '/', uri.len - 7);
+    if (uri.len >= n && memcmp(uri.at, scheme, n) == 0) {
+        const char *slash = memchr(uri.at + n, '/', uri.len - n);
 
         uri.len = slash ? uri.len - (size_t)(slash - uri.at) : 0;
         uri.at = slash ? slash : "";
     }
-    for (size_t n = 0; n < uri.len; n++)
-        if (uri.at[n] != '/' || n == 0 || uri.at[n - 1] != '/')
-            buf_putc(b, uri.at[n]);
+    return uri;
 }
 
-static void not_found(struct reply *r, const struct buf *path)
+/* With slashes in a row made one. */
+static void put_path(struct buf *b, struct text path)
+{
+    for (size_t n = 0; n < path.len; n++)
+        if (path.at[n] != '/' || n == 0 || path.at[n - 1] != '/')
+            buf_putc(b, path.at[n]);
+}
+
+/* It is named as it was asked for. */
+static void not_found(struct reply *r, const struct query *q)
 {
     answer(r, 404, "Resource not found: ");
-    buf_put(&r->body, buf_text(path), path->len);
+    buf_put(&r->body, q->uri.at, q->uri.len);
     buf_putc(&r->body, '.');
 }
 
@@ -255,7 +264,7 @@ static void answer_put(const struct mmds_service *s, const struct query *q,
     if (strcmp(buf_text(path), "/latest/api/token") == 0)
         make_token(s, q, now_ms, r);
     else
-        not_found(r, path);
+        not_found(r, q);
 }
 
 /* V1 counts bad tokens, V2 turns them away. */
@@ -298,7 +307,7 @@ static void answer_get(const struct mmds_service *s, const struct query *q,
     case MMDS_FOUND:
         break;
     case MMDS_NOT_FOUND:
-        not_found(r, path);
+        not_found(r, q);
         break;
     case MMDS_UNSUPPORTED:
         answer(r, 501,
@@ -334,6 +343,7 @@ void mmds_respond(const struct mmds_service *s, const char *request, size_t len,
     struct buf path = {0};
 
     if (parse(&q, request, len, &r)) {
+        q.uri = path_of(q.uri);
         put_path(&path, q.uri);
         if (q.method == HTTP_GET) {
             answer_get(s, &q, &path, now_ms, &r);

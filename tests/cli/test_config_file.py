@@ -2,6 +2,7 @@
 """Bad configuration files, each with the sentence that names the fault."""
 
 import errno
+import json
 import os
 import signal
 import subprocess
@@ -155,6 +156,21 @@ def test_a_pipe_is_read_to_its_end(squib, tmp_path):
 @pytest.mark.contract(21)
 def test_malformed_json(squib, vm_json, text, sentence):
     expect(boot(squib, vm_json(text)), f"{FAILED}Invalid JSON: {sentence}")
+
+
+def test_cpu_templates(squib, vm_json, tmp_path):
+    path = tmp_path / "template"
+    expect(boot(squib, vm_json(cpu_config=str(path))),
+           f"{FAILED}File operation error: No such file or directory (os error 2): {path}")
+    path.write_text('{"reg_modifiers": [{"addr": "0x1", "bitmap": "0b1"}]}')
+    sentence = ("Invalid JSON: Invalid aarch64 register address: 0x1 - Only 32, 64 and 128 bit "
+                "wide registers are supported")
+    expect(boot(squib, vm_json(cpu_config=str(path))), FAILED + sentence)
+    expect(boot(squib, vm_json(cpu_config=json.loads(path.read_text()))), FAILED + sentence)
+    path.write_text('{"reg_modifiers": 1}')
+    expect(boot(squib, vm_json(cpu_config=str(path))),
+           f"{FAILED}Invalid JSON: invalid type: integer `1`, expected a sequence "
+           "at line 1 column 19")
 
 
 def test_deep_nesting(squib, vm_json):

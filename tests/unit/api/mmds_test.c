@@ -179,7 +179,7 @@ static void requests_have_upstreams_answers(void **state)
         {"GET /role HTTP/1.1\r\nAccept: application/json\r\n\r\n",
          "200 \"{}\""},
         {"GET /none HTTP/1.1\r\n\r\n", "404 Resource not found: /none."},
-        {"GET //a//b HTTP/1.1\r\n\r\n", "404 Resource not found: /a/b."},
+        {"GET //a//b HTTP/1.1\r\n\r\n", "404 Resource not found: //a//b."},
         {"GET /latest/meta-data/n HTTP/1.1\r\n\r\n",
          "501 Cannot retrieve value. The value has an unsupported type."},
         {"GET / HTTP/1.1\r\nContent-Length: 1\r\n\r\nx",
@@ -187,10 +187,17 @@ static void requests_have_upstreams_answers(void **state)
         {"GET http://h HTTP/1.1\r\n\r\n", "400 Invalid URI."},
         {"nonsense", "400 Invalid request."},
         {"PATCH / HTTP/1.1\r\n\r\n", "405 Not allowed HTTP method."},
-        {"POST / HTTP/1.1\r\n\r\n",
-         "501 Invalid HTTP Method: Unsupported HTTP method."},
-        {"GET / HTTP/3\r\n\r\n",
-         "501 Invalid HTTP Version: Unsupported HTTP version."},
+        {"POST / HTTP/1.1\r\n\r\n", "501 Unsupported HTTP method."},
+        {"GET / HTTP/2.0\r\n\r\n", "501 Unsupported HTTP version."},
+        {"GET / HTTP/3\r\n\r\n", "400 Invalid request."},
+        {"GET  HTTP/1.1\r\n\r\n", "400 Invalid request."},
+        {"PATCH  HTTP/1.1\r\n\r\n", "400 Empty URI not allowed."},
+        {"GET /\xff HTTP/1.1\r\n\r\n", "400 Cannot parse URI as UTF-8."},
+        {"GET / HTTP/1.1\r\nA\r\n\r\n",
+         "400 Header is incorrectly formatted. Key: A"},
+        {"GET / HTTP/1.1\r\nA: \xff\r\n\r\n", "400 Invalid request."},
+        {"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+         "400 Invalid value. Key:Content-Length; Value: x"},
         {"PUT /latest/x HTTP/1.1\r\n\r\n",
          "404 Resource not found: /latest/x."},
         {"PUT /latest/x HTTP/1.1\r\nx-forwarded-FOR: me\r\n\r\n",
@@ -219,6 +226,11 @@ static void requests_have_upstreams_answers(void **state)
     ask(&g, "DELETE / HTTP/1.0\r\n\r\n");
     assert_non_null(strstr(buf_text(&g.out), "\r\nAllow: GET, PUT\r\n"));
     assert_int_equal(strncmp(buf_text(&g.out), "HTTP/1.0 405 \r\n", 15), 0);
+    assert_non_null(strstr(buf_text(&g.out), "\r\nContent-Type: text/plain"));
+    ask(&g, "POST /some/where HTTP/1.0\r\n\r\n");
+    assert_int_equal(strncmp(buf_text(&g.out), "HTTP/1.1 501 \r\n", 15), 0);
+    assert_non_null(
+        strstr(buf_text(&g.out), "\r\nContent-Type: application/json"));
     guest_release(&g);
 }
 
