@@ -228,6 +228,52 @@ void *filemap_at(const struct filemap *m)
     return m->at;
 }
 
+static bool is_lost(const struct filemap *m, uint64_t n)
+{
+    return m->is_lost[n / WORD_BITS] >> n % WORD_BITS & 1;
+}
+
+/* Pages from..to, of which none is lost, become memory of ours; false: the host
+   has none. Nothing of the file is behind them. */
+static bool lose(struct filemap *m, uint64_t from, uint64_t to)
+{
+    uint64_t page = host_page_bytes();
+    int prot = PROT_READ | (m->read_only ? 0 : PROT_WRITE);
+
+    if (mmap(m->at + from * page, (size_t)((to - from) * page), prot,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+        return false;
+    for (uint64_t n = from; n < to; n++)
+        m->is_lost[n / WORD_BITS] |= 1ull << n % WORD_BITS;
+    atomic_fetch_add(&m->lost, to - from);
+    return true;
+}
+
+uint64_t filemap_mend(struct filemap *m)
+{
+    uint64_t page = host_page_bytes(), found = 0, from, to, end;
+    struct stat st;
+
+    if (fstat(m->fd, &st) < 0 || !S_ISREG(st.st_mode))
+        return 0;
+    end = align_up(m->file_bytes, page) / page;
+    while (atomic_flag_test_and_set(&m->busy))
+        ;
+    for (from = align_up((uint64_t)st.st_size, page) / page; from < end;
+         from = to) {
+        for (; from < end && is_lost(m, from); from++)
+            ;
+        for (to = from; to < end && !is_lost(m, to); to++)
+            ;
+        if (from < to && lose(m, from, to))
+            found += to - from;
+    }
+    atomic_flag_clear(&m->busy);
+    if (found && m->on_lost)
+        m->on_lost(m->ctx);
+    return found;
+}
+
 int filemap_sync(const struct filemap *m)
 {
     struct stat st;

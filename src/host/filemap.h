@@ -29,11 +29,17 @@ void filemap_free(struct filemap *map); /* takes NULL */
 
 void *filemap_at(const struct filemap *map);
 
+/* Pages that the file has not any more, because it is shorter than it was, are
+   lost now and not only when they are touched: for those whose accesses raise
+   no signal, as a guest's under KVM. How many they are. Any thread. */
+uint64_t filemap_mend(struct filemap *map);
+
 /* What was written is in the file, on the disk. 0, or a negative errno; -EIO
    if a page was lost or the file is shorter than it was. Blocks. Any thread. */
 int filemap_sync(const struct filemap *map);
 
 /* How many pages were lost. `fn` is called for each, in a signal's handler on
-   the thread that came across it. Set before anybody uses the memory. */
+   the thread that came across it, and once by a filemap_mend that found any.
+   Set before anybody uses the memory. */
 uint64_t filemap_lost(const struct filemap *map);
 void filemap_on_lost(struct filemap *map, void (*fn)(void *ctx), void *ctx);

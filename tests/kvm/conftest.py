@@ -53,14 +53,21 @@ def host(tmp_path_factory):
 def linux(host):
     """Runs a command in squib's Linux guest: the console's text."""
 
-    def run(command="true", *args, cpus=1, mem=256, check=True):
+    def run(
+        command="true",
+        *args,
+        cpus=1,
+        mem=256,
+        check=True,
+        timeout_s=nested.COMMAND_S,
+    ):
         words = [
             "squib run --kernel /g/Image --initrd /g/initrd",
             f"--cpus {cpus} --mem {mem}",
             *args,
             f"--append \"quiet squib.test squib.cmd=\\\"/script '{command}'\\\"\"",
         ]
-        code, text = host.run(" ".join(words))
+        code, text = host.run(" ".join(words), timeout_s)
         if check:
             assert code == 0, text
             assert "squib-guest: exit 0" in text, text

@@ -12,6 +12,7 @@
 
 #include "accel/kvm/kvm.h"
 #include "base/macros.h"
+#include "host/filemap.h"
 
 #define ROM 0x70000000ull
 
@@ -361,6 +362,36 @@ static void an_interrupt_of_a_device_is_pending(void **state)
     assert_int_equal(get_gic(GIC_DIST, 0x204), 1u << (50 - 32));
 }
 
+/* What becomes of a guest whose file became shorter: the same as under soft. */
+static void a_file_that_became_shorter_does_not_end_the_guest(void **state)
+{
+    FILE *file = tmpfile();
+    struct filemap *map;
+
+    (void)state;
+    assert_non_null(file);
+    assert_int_equal(ftruncate(fileno(file), MIB), 0);
+    map = filemap_new(fileno(file), MIB, MIB, false, NULL);
+    assert_non_null(map);
+    assert_int_equal(gmem_add_file(&rig.ram, ROM, MIB, map, false, NULL), 0);
+    PROGRAM(LDR_W1_X0, ADD_X1_1, STR_W1_X0_4, LDR_W1_X3);
+    begin(&kvm_ops, 1);
+    assert_int_equal(ftruncate(fileno(file), 4096), 0);
+    for (unsigned at = 0; at < 3; at++) {
+        kvm_ops.vcpu_reset(rig.vcpu, code, ROM + at * 0x10000);
+        do
+            run();
+        while (rig.exit.kind == EXIT_KICKED);
+        expect(EXIT_MMIO);
+        assert_int_equal(rig.exit.addr, 0);
+        assert_int_equal(
+            *(uint32_t *)gmem_at(&rig.ram, ROM + at * 0x10000 + 4, 4), 1);
+    }
+    assert_true(filemap_lost(map) > 0);
+    assert_int_equal(filemap_sync(map), -EIO);
+    fclose(file);
+}
+
 static void memory_out_of_reach_is_refused(void **state)
 {
     struct accel_config cfg = config(1);
@@ -397,6 +428,7 @@ int main(void)
         TEST(the_gic_keeps_its_registers),
         TEST(registers_that_are_not_there_hold_nothing),
         TEST(an_interrupt_of_a_device_is_pending),
+        TEST(a_file_that_became_shorter_does_not_end_the_guest),
         TEST(memory_out_of_reach_is_refused),
         TEST(a_machine_has_thirty_two_cpus),
     };

@@ -5,13 +5,16 @@ qemu's KVM, both in the emulated arm64 host of these tests.
 
     make bench-kvm
 
-prints a line for each program and number of CPUs, the best of three turns.
+prints what notifications and interrupts cost by two ways each (cost.c), and a
+line for each program and number of CPUs, the best of three turns, and how long
+many CPUs take.
 """
 
 import pathlib
 import re
 import subprocess
 import tempfile
+import time
 
 import nested
 
@@ -60,6 +63,18 @@ def boot(host, command):
     return float(end) - float(start), counts
 
 
+def many(host):
+    """From the start of the program to its end, with as many as there can be."""
+    for cpus in (8, 16, 32):
+        start = time.monotonic()
+        code, said = host.run(
+            f"squib run --accel kvm --kernel /g/Image --initrd /g/initrd --cpus "
+            f"{cpus} --mem 512 --append 'quiet squib.test'", 300)
+        assert code == 0 and f"{cpus} CPUs" in said, said
+        print(f"squib, {cpus} CPUs, boot and power off: "
+              f"{time.monotonic() - start:.1f} s", flush=True)
+
+
 def main():
     program, libraries = fetch_qemu()
     folders = nested.folders
@@ -68,12 +83,14 @@ def main():
         folder = pathlib.Path(folder)
         guest = nested.linux.pack(folder / "guest", GUEST, False)
         extra = [("Image", nested.GUEST / "Image"), ("guest", guest),
+                 ("initrd", nested.guest_initrd(folder / "guest-initrd")),
                  ("qemu", program)]
         extra += [(f"lib/{name}", path) for name, path in libraries.items()]
         (folder / "initrd").write_bytes(
             nested.archive(nested.ARM64 / "squib", extra))
         host = nested.Nested(folder / "initrd")
         host.run("mount -t debugfs debug /sys/kernel/debug")
+        print("\n".join(re.findall(r"^\w+: .* ns .*", host.run("cost")[1], re.M)))
         print("program  CPUs  seconds  " + "  ".join(COUNTERS))
         for cpus in (1, 2):
             for name, command in PROGRAMS.items():
@@ -82,6 +99,7 @@ def main():
                     key=lambda turn: turn[0])
                 print(f"{name:7}  {cpus:4}  {seconds:7.2f}  " + "  ".join(
                     f"{counts[c]:{len(c)}}" for c in COUNTERS), flush=True)
+        many(host)
         host.kill()
 
 

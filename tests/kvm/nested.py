@@ -25,6 +25,8 @@ import mkinitrd  # noqa: E402
 GUEST = pathlib.Path(os.environ.get("SQUIB_GUEST", ROOT / ".cache/guest"))
 ARM64 = pathlib.Path(os.environ.get("SQUIB_ARM64", ROOT / "build-aarch64"))
 IMAGES = pathlib.Path(os.environ.get("GUESTS", ROOT / "build/tests/guest"))
+HOST_KERNEL = pathlib.Path(os.environ.get("KVM_HOST_KERNEL", GUEST / "Image"))
+HOST_CPU = os.environ.get("KVM_HOST_CPU", "max,pauth-impdef=on")
 HERE = pathlib.Path(__file__).resolve().parent
 LIBRARIES = [
     ROOT / ".cache/sysroot-arm64/usr/lib/aarch64-linux-gnu",
@@ -35,7 +37,7 @@ LOADER = "ld-linux-aarch64.so.1"
 QEMU = [
     "qemu-system-aarch64",
     *("-M", "virt,virtualization=on,gic-version=3"),
-    *("-cpu", "max,pauth-impdef=on"),
+    *("-cpu", HOST_CPU),
     *("-smp", "2", "-m", "2048", "-nic", "none", "-display", "none"),
     *("-serial", "stdio", "-monitor", "none", "-no-reboot"),
 ]
@@ -95,6 +97,7 @@ def archive(squib, extra=()):
         "vsock_peer": ARM64 / "tests/kvm/vsock_peer",
         "kvm_test": ARM64 / "tests/kvm/kvm_test",
         "save_test": ARM64 / "tests/kvm/save_test",
+        "cost": ARM64 / "tests/kvm/cost",
     }
     found = {LOADER: LIBRARIES[1] / LOADER}
     # pthread_cancel loads it when it is first called
@@ -121,10 +124,11 @@ class Ended(Exception):
 class Nested:
     """One emulated host. run() gives (exit code, output)."""
 
-    def __init__(self, initrd, kernel=None, smp=None):
+    def __init__(self, initrd, machine=None):
         command = [
             *QEMU,
-            *("-kernel", str(kernel or GUEST / "Image"), "-initrd", str(initrd)),
+            *(["-M", machine] if machine else []),
+            *("-kernel", str(HOST_KERNEL), "-initrd", str(initrd)),
             *("-append", "console=ttyAMA0 quiet panic=-1"),
         ]
         self.process = subprocess.Popen(

@@ -3,6 +3,8 @@
 
 import pytest
 
+import nested
+
 GUEST = "squib run --kernel /g/reset.img --mem 128 --append console=ttyAMA0"
 
 
@@ -48,3 +50,19 @@ def test_the_group_of_the_device_may_use_it(host):
         assert "done 1 tests, 0 failed" in text
     finally:
         host.check("chown 0:0 /dev/kvm; chmod 600 /dev/kvm")
+
+
+def test_a_host_with_a_gicv2_is_told_so(host):
+    """A second emulated host, as a Raspberry Pi 4 is one."""
+    old = nested.Nested(host.initrd, machine="virt,virtualization=on,gic-version=2")
+    try:
+        code, text = old.run("squib --accel kvm --api-sock /tmp/none")
+        assert code == 1, text
+        assert "this host's interrupt controller is a GICv2" in text
+        assert "use --accel soft (or auto)" in text
+        code, text = old.run(f"{GUEST} --stats --level info")
+        assert code == 0, text
+        assert "done 1 tests, 0 failed" in text
+        assert "is a GICv2" in text and "kvm_kicks" not in text
+    finally:
+        old.kill()

@@ -17,9 +17,10 @@
 #include "accel/accel.h"
 
 /* Why vcpu_run came back, counted. */
-#define KVM_COUNTS(X) \
-    X(kvm_mmio_reads) \
-    X(kvm_mmio_writes) X(kvm_kicks) X(kvm_undecoded) X(kvm_system_events)
+#define KVM_COUNTS(X)  \
+    X(kvm_mmio_reads)  \
+    X(kvm_mmio_writes) \
+    X(kvm_kicks) X(kvm_undecoded) X(kvm_system_events) X(kvm_faults)
 
 #define AS_ENUM(name) COUNT_##name,
 enum kvm_count { KVM_COUNTS(AS_ENUM) NUM_KVM_COUNTS };
@@ -33,6 +34,7 @@ struct accel_vcpu {
     struct kvm_run *run; /* shared with the kernel; NULL before vcpu_new */
     pthread_t thread;    /* that runs it */
     bool is_read;        /* the last exit waits for a value */
+    uint64_t lost_seen;  /* memory.c's, of the last EFAULT; 0: none */
     uint64_t counts[NUM_KVM_COUNTS];
 };
 
@@ -72,6 +74,7 @@ const char *kvm_stat(struct accel_vm *vm, unsigned index, uint64_t *value);
 
 /* memory.c: tells the kernel what has changed in the regions of the memory. */
 int kvm_memory_sync(struct accel_vm *vm, struct err *e);
+bool kvm_memory_mend(struct accel_vcpu *v); /* after EFAULT: try again? */
 int kvm_dirty_log(struct accel_vm *vm, bool on, struct err *e);
 int kvm_dirty_collect(struct accel_vm *vm, struct err *e);
 

@@ -2,7 +2,7 @@
 /*
  * The guest's memory as the kernel knows it: a slot a region, and per slot the
  * log of which pages vCPUs wrote. What devices write is marked by themselves
- * (gmem_written).
+ * (gmem_written). And files that cannot give the guest their pages any more.
  */
 
 #include <errno.h>
@@ -11,6 +11,7 @@
 #include "accel/kvm/kvm_impl.h"
 #include "base/heap.h"
 #include "base/macros.h"
+#include "host/filemap.h"
 #include "host/host.h"
 
 enum { WORD_BITS = 64 };
@@ -176,4 +177,27 @@ int kvm_dirty_collect(struct accel_vm *vm, struct err *e)
             rc = collect_slot(vm, n, e);
     }
     return rc;
+}
+
+/* ---- files ---- */
+
+/* Somebody else may have mended what this vCPU came across, so what counts is
+   whether more is lost than at its last fault; the first is tried again in any
+   case. */
+bool kvm_memory_mend(struct accel_vcpu *v)
+{
+    const struct gmem *ram = v->vm->ram;
+    uint64_t lost = 1;
+
+    for (unsigned n = 0; n < ram->num_regions; n++) {
+        struct filemap *file = ram->regions[n].file;
+
+        if (file)
+            filemap_mend(file);
+        lost += file ? filemap_lost(file) : 0;
+    }
+    if (lost == v->lost_seen)
+        return false;
+    v->lost_seen = lost;
+    return true;
 }

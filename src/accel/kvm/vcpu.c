@@ -296,6 +296,22 @@ static void exit_by_reason(struct accel_vcpu *v, struct vcpu_exit *exit)
     }
 }
 
+/* A file that became shorter leaves its pages to us, as it does to those whom
+   a signal tells (host/filemap.h); of other reasons we know nothing. */
+static void exit_fault(struct accel_vcpu *v, struct vcpu_exit *exit)
+{
+    v->counts[COUNT_kvm_faults]++;
+    exit->kind = EXIT_KICKED;
+    if (kvm_memory_mend(v))
+        return;
+    exit->kind = EXIT_ERROR;
+    err_set(&exit->error, -EFAULT,
+            "kvm: the host did not give the memory that the guest wants to "
+            "use at PC %#" PRIx64 " (KVM_RUN: %s, os error %d): it has none "
+            "left, or the disk of a pmem file is full or broken",
+            kvm_pc(v), strerror(EFAULT), EFAULT);
+}
+
 static void exit_by_error(struct accel_vcpu *v, struct vcpu_exit *exit,
                           int error)
 {
@@ -308,11 +324,7 @@ static void exit_by_error(struct accel_vcpu *v, struct vcpu_exit *exit,
         exit_undecoded(v, exit, "an address");
         return;
     case EFAULT:
-        exit->kind = EXIT_ERROR;
-        err_set(&exit->error, -error,
-                "kvm: the host did not give the memory that the guest wants to "
-                "use (KVM_RUN: %s, os error %d), at PC %#" PRIx64,
-                strerror(error), error, kvm_pc(v));
+        exit_fault(v, exit);
         return;
     default:
         exit->kind = EXIT_ERROR;

@@ -42,6 +42,19 @@ static void system_registers_have_the_architectures_encoding(void **state)
                      0x603000000013c005);
 }
 
+static void what_the_cpu_is_has_names_of_its_own(void **state)
+{
+    (void)state;
+    assert_int_equal(kvm_idreg_id(ID_MIDR_EL1), 0x603000000013c000);
+    assert_int_equal(kvm_idreg_id(ID_ID_AA64PFR0_EL1), 0x603000000013c020);
+    assert_int_equal(kvm_idreg_id(ID_ID_AA64MMFR2_EL1), 0x603000000013c03a);
+    assert_int_equal(kvm_idreg_id(ID_CTR_EL0), 0x603000000013d801);
+    for (unsigned a = 0; a < NUM_IDREGS; a++) {
+        for (unsigned b = 0; b < NUM_SYSREGS; b++)
+            assert_int_not_equal(kvm_idreg_id(a), kvm_sysreg_id(b));
+    }
+}
+
 static void the_exceptions_are_where_the_kernel_has_them(void **state)
 {
     (void)state;
@@ -73,6 +86,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(general_registers_count_in_words),
         cmocka_unit_test(system_registers_have_the_architectures_encoding),
+        cmocka_unit_test(what_the_cpu_is_has_names_of_its_own),
         cmocka_unit_test(the_exceptions_are_where_the_kernel_has_them),
         cmocka_unit_test(no_two_registers_have_one_name),
         cmocka_unit_test(a_redistributor_has_two_frames),

@@ -142,6 +142,34 @@ static void what_was_lost_once_does_not_come_back(void **state)
     close_map(&w);
 }
 
+/* As KVM's guests need it, who raise no signal. */
+static void what_a_shorter_file_has_not_can_be_mended_at_once(void **state)
+{
+    uint64_t page = host_page_bytes(), pages = BYTES / page;
+    struct world w;
+
+    (void)state;
+    open_map(&w, BYTES, false);
+    w.at[0] = 1;
+    w.at[2 * page] = 2;
+    assert_int_equal(filemap_mend(w.map), 0);
+    assert_int_equal(ftruncate(fd_of(&w), (off_t)(page + 1)), 0);
+    assert_int_equal(w.at[4 * page], 0); /* one by a signal, as ever */
+    w.at[4 * page] = 4;
+    assert_int_equal(filemap_mend(w.map), pages - 3);
+    assert_int_equal(w.told, 2);
+    assert_int_equal(filemap_lost(w.map), pages - 2);
+    assert_int_equal(w.at[0], 1);
+    assert_int_equal(w.at[2 * page], 0);
+    assert_int_equal(w.at[4 * page], 4);
+    w.at[BYTES - 1] = 9;
+    assert_int_equal(w.at[BYTES - 1], 9);
+    assert_int_equal(filemap_mend(w.map), 0);
+    assert_int_equal(w.told, 2);
+    assert_int_equal(filemap_sync(w.map), -EIO);
+    close_map(&w);
+}
+
 static void *count_zeros(void *arg)
 {
     const volatile uint8_t *at = arg;
@@ -292,6 +320,7 @@ int main(void)
         cmocka_unit_test(a_page_that_went_away_is_replaced_and_told_of),
         cmocka_unit_test(a_shorter_file_fails_to_sync_before_anything_is_lost),
         cmocka_unit_test(what_was_lost_once_does_not_come_back),
+        cmocka_unit_test(what_a_shorter_file_has_not_can_be_mended_at_once),
         cmocka_unit_test(several_threads_lose_a_page_once),
         cmocka_unit_test(nobody_writes_to_what_is_read_only),
         cmocka_unit_test(a_bus_error_elsewhere_is_not_ours),
