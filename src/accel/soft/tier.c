@@ -59,14 +59,14 @@ static const struct {
     unsigned bits;
 } features[] = {
     {"lzcnt", JIT_LZCNT},
-    {"sse42", JIT_SSE42 | JIT_AVX2 | JIT_FMA | JIT_AVX512 | JIT_AES |
-                  JIT_PCLMUL | JIT_SHA},
-    {"avx2", JIT_AVX2 | JIT_FMA | JIT_AVX512},
+    {"sse42", JIT_SSE42 | JIT_AVX2 | JIT_FMA | JIT_AVX512 | JIT_BITALG |
+                  JIT_AES | JIT_PCLMUL | JIT_SHA},
+    {"avx2", JIT_AVX2 | JIT_FMA | JIT_AVX512 | JIT_BITALG},
     {"fma", JIT_FMA},
     {"aes", JIT_AES},
     {"sha", JIT_SHA},
     {"pclmul", JIT_PCLMUL},
-    {"avx512", JIT_AVX512},
+    {"avx512", JIT_AVX512 | JIT_BITALG},
     {"bmi", JIT_BMI},
     {"all", ~0u},
 };

@@ -127,19 +127,33 @@ static void select_bits(struct tr *t, unsigned mask, unsigned a, unsigned b)
     v_op(t, P_OR, X0, X0, X4);
 }
 
+/* In one step, of d, n and m. False: not on this host. */
+static bool ternary(struct tr *t, unsigned d, unsigned n, unsigned m,
+                    unsigned imm)
+{
+    if (!(t->features & JIT_AVX512))
+        return false;
+    v_mov(t, X0, d);
+    v_ternary(t, X0, n, m, imm);
+    return true;
+}
+
 KERN(bsl)
 {
-    select_bits(t, d, n, m);
+    if (!ternary(t, d, n, m, 0xca))
+        select_bits(t, d, n, m);
 }
 
 KERN(bit)
 {
-    select_bits(t, m, n, d);
+    if (!ternary(t, d, n, m, 0xd8))
+        select_bits(t, m, n, d);
 }
 
 KERN(bif)
 {
-    select_bits(t, m, d, n);
+    if (!ternary(t, d, n, m, 0xe4))
+        select_bits(t, m, d, n);
 }
 
 KERN(cmeq)

@@ -85,6 +85,10 @@ static void by_nibbles(struct tr *t, unsigned n, enum simd_const low,
 
 KERN(cnt)
 {
+    if (t->features & JIT_BITALG) {
+        x64_evex_rr(&t->c, E_POPCNTB, false, 0, X0, 0, n);
+        return;
+    }
     by_nibbles(t, n, K_POPCOUNT4, K_POPCOUNT4);
     v_op(t, P_ADDB, X0, X0, X5);
 }

@@ -20,24 +20,44 @@
  */
 static void counts(struct tr *t, unsigned size, unsigned m)
 {
-    v_opk(t, P_AND, X4, m, size == 2 ? K_DWORD_FF : K_QWORD_FF);
+    static const uint8_t low_byte[] = {0, K_WORD_FF, K_DWORD_FF, K_QWORD_FF};
+
+    v_opk(t, P_AND, X4, m, low_byte[size]);
     v_zero(t, X5);
     v_op(t, p_sub[size], X5, X5, m);
-    v_opk(t, P_AND, X5, X5, size == 2 ? K_DWORD_FF : K_QWORD_FF);
+    v_opk(t, P_AND, X5, X5, low_byte[size]);
 }
 
 static void shift_var(struct tr *t, unsigned vop, unsigned size, unsigned dst,
                       unsigned src, unsigned by)
 {
-    x64_vex_rr(&t->c, vop, size == 3, dst, src, by);
+    static const struct {
+        uint16_t vex, of_words;
+    } ops[] = {{P_SLLVD, E_SLLVW}, {P_SRLVD, E_SRLVW}, {P_SRAVD, E_SRAVW}};
+
+    for (unsigned n = 0; size == 1 && n < ARRAY_LEN(ops); n++) {
+        if (ops[n].vex == vop)
+            x64_evex_rr(&t->c, ops[n].of_words, true, 0, dst, src, by);
+    }
+    if (size > 1)
+        x64_vex_rr(&t->c, vop, size == 3, dst, src, by);
+}
+
+static bool has_shifts(const struct tr *t, unsigned size)
+{
+    return size > 1 || (size == 1 && t->features & JIT_AVX512);
 }
 
 /* X0 = n >> X4 with the sign, whole for large counts. Clobbers X6. */
 static void shift_right_s(struct tr *t, unsigned size, unsigned dst, unsigned n,
                           unsigned by)
 {
-    if (size == 2) {
-        shift_var(t, P_SRAVD, 2, dst, n, by);
+    if (size < 3) {
+        shift_var(t, P_SRAVD, size, dst, n, by);
+        return;
+    }
+    if (t->features & JIT_AVX512) {
+        x64_evex_rr(&t->c, E_SRAVQ, true, 0, dst, n, by);
         return;
     }
     v_zero(t, X6);
@@ -87,7 +107,12 @@ static void shift_s(struct tr *t, bool round, unsigned size, unsigned n,
     shift_right_s(t, size, X5, n, X5);
     if (round)
         round_half(t, true, size, X5);
-    v_shift(t, SHIFT_SLL, size, X4, m, size == 2 ? 24 : 56);
+    v_shift(t, SHIFT_SLL, size, X4, m, (8u << size) - 8);
+    if (size == 1) { /* by whole words */
+        v_shift(t, SHIFT_SRA, 1, X4, X4, 15);
+        v_opi(t, P_BLENDVB, X0, X0, X5, X4 << 4);
+        return;
+    }
     v_opi(t, size == 2 ? P_BLENDVPS : P_BLENDVPD, X0, X0, X5, X4 << 4);
 }
 
@@ -157,7 +182,7 @@ static void shift8(struct tr *t, bool sgn, bool round, unsigned n, unsigned m)
     {                                         \
         if (size == 0)                        \
             shift8(t, sgn, round, n, m);      \
-        else if (size == 1)                   \
+        else if (!has_shifts(t, size))        \
             shift_var16(t, sgn, round, n, m); \
         else if (sgn)                         \
             shift_s(t, round, size, n, m);    \

@@ -83,7 +83,7 @@ unsigned jit_host_features(void)
         found |= JIT_SHA;
     if (b & bit_AVX512F && b & bit_AVX512VL && b & bit_AVX512BW &&
         b & bit_AVX512DQ && os_saves_zmm())
-        found |= JIT_AVX512;
+        found |= c & 1u << 12 ? JIT_AVX512 | JIT_BITALG : JIT_AVX512;
     return found;
 }
 
@@ -179,11 +179,11 @@ static bool is_hot(const struct jit *jit, struct block *cold)
     return cold->heat++ >= jit->runs_in_tier_0 << cold->times;
 }
 
-static void was_translated(struct block *cold)
+static void was_translated(const struct jit *jit, struct block *cold)
 {
     cold->heat = 0;
-    if (cold->times < MAX_DOUBLINGS)
-        cold->times++;
+    if (cold->times < MAX_DOUBLINGS && !jit->tier.chaos)
+        cold->times++; /* chaos forgets for the sake of translating */
 }
 
 /* NULL: tier 0 has run something, or an abort was taken. */
@@ -214,7 +214,7 @@ static struct jblock *find_slow(struct cpu *cpu, struct jit_jump *j)
             interp_run_block(cpu, cold);
             return NULL;
         }
-        was_translated(cold);
+        was_translated(jit, cold);
         perf_map_add(jit->perf_map, jit->cache, b, cpu->pc);
     }
     if (jit->tier.paranoid)

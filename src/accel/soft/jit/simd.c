@@ -18,6 +18,10 @@ const uint16_t p_broadcast[4] = {P_BROADCASTB, P_BROADCASTW, P_BROADCASTD,
 
 void v_not(struct tr *t, unsigned dst, unsigned src, unsigned tmp)
 {
+    if (t->features & JIT_AVX512 && dst == src) {
+        v_ternary(t, dst, dst, dst, 0x55);
+        return;
+    }
     v_ones(t, tmp);
     v_op(t, P_XOR, dst, src, tmp);
 }
@@ -56,6 +60,9 @@ void v_shr(struct tr *t, bool sgn, unsigned size, unsigned dst, unsigned src,
         v_mov(t, dst, src);
     } else if (size == 0) {
         shr8(t, sgn, dst, src, n);
+    } else if (size == 3 && sgn && t->features & JIT_AVX512) {
+        x64_evex_rr(&t->c, E_SHIFTD, true, 0, SHIFT_SRA, dst, src);
+        x64_u8(&t->c, n > 63 ? 63 : n);
     } else if (size == 3 && sgn) {
         v_zero(t, tmp);
         v_op(t, P_CMPGTQ, tmp, tmp, src);

@@ -145,6 +145,17 @@ enum simd_op {
     P_AESDECLAST = P6638(0xdf),
     P_AESIMC = P6638(0xdb)
 };
+/* Of AVX-512, for x64_evex_rr; what shifts with w. */
+enum simd_evex {
+    E_TERNLOGD = P663A(0x25), /* imm: by the bits of dst, vvvv and rm */
+    E_POPCNTB = P6638(0x54),
+    E_SRLVW = P6638(0x10),
+    E_SRAVW = P6638(0x11),
+    E_SLLVW = P6638(0x12),
+    E_SRAVQ = P6638(0x46),
+    E_SHIFTD = P66(0x72) /* by immediate: SHIFT_SRA of quadwords */
+};
+
 enum { SHIFT_SRL = 2, SHIFT_SRA = 4, SHIFT_SLL = 6 };
 enum { SHIFTQ_SRLDQ = 3, SHIFTQ_SLLDQ = 7 }; /* by bytes */
 
@@ -193,6 +204,14 @@ static inline void v_mov(struct tr *t, unsigned dst, unsigned src)
 {
     if (dst != src)
         v_op(t, P_MOVDQA, dst, 0, src);
+}
+
+/* dst = what imm says of each bit of dst, a and b: AVX-512. */
+static inline void v_ternary(struct tr *t, unsigned dst, unsigned a, unsigned b,
+                             unsigned imm)
+{
+    x64_evex_rr(&t->c, E_TERNLOGD, false, 0, dst, a, b);
+    x64_u8(&t->c, imm);
 }
 
 /* dst = ~src; tmp is another register. */
