@@ -21,19 +21,11 @@ sys.path.insert(0, str(ROOT / "tests/boot"))
 
 import machine  # noqa: E402
 
-SQUIB = pathlib.Path(os.environ.get("SQUIB", ROOT / "build/squib")).resolve()
-GUEST = ROOT / ".cache/guest"
 WORK = 'squib.test squib.cmd="seq 1 2000 | md5sum; ls -lR /sys | wc -l"'
 
 
 def kernels():
-    places = [
-        os.environ.get("SQUIB_KERNEL", GUEST / "Image"),
-        os.environ.get(
-            "SQUIB_MICROVM", ROOT.parent / "shared/guest/microvm-6.1.Image.zst"
-        ),
-    ]
-    found = [p for p in map(pathlib.Path, places) if p.is_file()]
+    found = [p for p in machine.KERNELS.values() if p.is_file()]
     if not found:
         sys.exit("soak: there is no kernel: run make first, or set SQUIB_KERNEL")
     return found
@@ -43,7 +35,7 @@ def plan(rng, folder):
     """How the next boot goes: what to start, and the end it has to have."""
     cpus = rng.choice([1, 1, 2, 2, 3, 4, 4, 5, 8, 16, 32])
     options = {
-        "initrd": GUEST / "initramfs.cpio.gz",
+        "initrd": machine.INITRD,
         "cpus": cpus,
         "mem": rng.choice([128, 192, 256, 512, 1024]),
         "console": rng.choice(["ttyAMA0", "ttyS0"]),
@@ -72,7 +64,7 @@ def disturb(vm, rng):
 
 def boot(rng, folder):
     kernel, words, options, end, folder = plan(rng, folder)
-    vm = machine.Machine(SQUIB, folder, kernel, words, **options)
+    vm = machine.Machine(machine.SQUIB, folder, kernel, words, **options)
     print(end, " ".join(map(str, vm.command[1:])), flush=True)
     ends_at = time.monotonic() + rng.uniform(0.05, 4)
     patience = time.monotonic() + machine.PATIENCE_S

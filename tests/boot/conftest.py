@@ -1,56 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real arm64 Linux in squib, from outside: the program, its console, its end.
-
-Where things are can be said by the environment:
-
-  SQUIB           the program                     (build/squib)
-  SQUIB_KERNEL    Debian's arm64 kernel           (.cache/guest/Image)
-  SQUIB_MICROVM   a small fast-booting kernel
-                  (../shared/guest/microvm-6.1.Image.zst, or what
-                  `make guest-kernel` has built)
-  SQUIB_INITRD    tests/guest_init with busybox   (.cache/guest/initramfs.cpio.gz)
-
-Tests whose kernel is not there are skipped.
+Where things are is in machine.py; tests whose kernel is not there are skipped.
 """
-
-import os
-import pathlib
 
 import pytest
 
 import machine
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-GUEST = ROOT / ".cache/guest"
-
-
-def place(variable, default):
-    return pathlib.Path(os.environ.get(variable, default)).resolve()
-
-
-def first_of(*paths):
-    """The first that is there, or the last."""
-    return next((path for path in paths if path.is_file()), paths[-1])
-
-
-SQUIB = place("SQUIB", ROOT / "build/squib")
-INITRD = place("SQUIB_INITRD", GUEST / "initramfs.cpio.gz")
-KERNELS = {
-    "debian": place("SQUIB_KERNEL", GUEST / "Image"),
-    "microvm": place(
-        "SQUIB_MICROVM",
-        first_of(
-            ROOT.parent / "shared/guest/microvm-6.1.Image.zst",
-            GUEST / "microvm-Image",
-        ),
-    ),
-}
-
-
-def find(path, what):
-    if not path.is_file():
-        pytest.skip(f"{what} is not there: {path}")
-    return path
+from machine import INITRD, SQUIB, find
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +23,7 @@ def initrd():
 
 @pytest.fixture(scope="session")
 def kernel_of():
-    return lambda name: find(KERNELS[name], f"the {name} kernel")
+    return machine.find_kernel
 
 
 @pytest.fixture(scope="session", params=["debian", "microvm"])
@@ -78,11 +34,7 @@ def kernel(request, kernel_of):
 
 @pytest.fixture(scope="session")
 def fast_kernel():
-    """The one that boots fastest, for tests that do not care which."""
-    path = KERNELS["microvm"]
-    if path.is_file():
-        return path
-    return find(KERNELS["debian"], "an arm64 kernel")
+    return machine.find_fast_kernel()
 
 
 @pytest.fixture

@@ -1,8 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A running squib with Linux in it: its console, its process, its end."""
+"""A running squib with Linux in it: its console, its process, its end.
+
+Where things are can be said by the environment:
+
+  SQUIB           the program                     (build/squib)
+  SQUIB_KERNEL    Debian's arm64 kernel           (.cache/guest/Image)
+  SQUIB_MICROVM   a small fast-booting kernel
+                  (../shared/guest/microvm-6.1.Image.zst, or what
+                  `make guest-kernel` has built)
+  SQUIB_INITRD    tests/guest_init with busybox   (.cache/guest/initramfs.cpio.gz)
+"""
 
 import json
 import os
+import pathlib
 import pty
 import re
 import select
@@ -11,6 +22,52 @@ import subprocess
 import termios
 import threading
 import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+GUEST = ROOT / ".cache/guest"
+
+
+def place(variable, default):
+    return pathlib.Path(os.environ.get(variable, default)).resolve()
+
+
+def first_of(*paths):
+    """The first that is there, or the last."""
+    return next((path for path in paths if path.is_file()), paths[-1])
+
+
+SQUIB = place("SQUIB", ROOT / "build/squib")
+INITRD = place("SQUIB_INITRD", GUEST / "initramfs.cpio.gz")
+KERNELS = {
+    "debian": place("SQUIB_KERNEL", GUEST / "Image"),
+    "microvm": place(
+        "SQUIB_MICROVM",
+        first_of(
+            ROOT.parent / "shared/guest/microvm-6.1.Image.zst",
+            GUEST / "microvm-Image",
+        ),
+    ),
+}
+
+
+def find(path, what):
+    """The path, or the test that wants it is skipped."""
+    if not path.is_file():
+        import pytest  # noqa: PLC0415: not all who come here are tests
+
+        pytest.skip(f"{what} is not there: {path}")
+    return path
+
+
+def find_kernel(name):
+    return find(KERNELS[name], f"the {name} kernel")
+
+
+def find_fast_kernel():
+    """The one that boots fastest, for tests that do not care which."""
+    path = KERNELS["microvm"]
+    return path if path.is_file() else find(KERNELS["debian"], "an arm64 kernel")
+
 
 # Booting takes seconds; a machine with more to do than cores takes longer.
 PATIENCE_S = 120

@@ -3,7 +3,7 @@
 
 A test's script is packed into a second archive behind the initial RAM disk,
 with the modules that Debian's kernel needs (the small kernel has them built
-in). Where things are is said by the same variables as for tests/boot.
+in). Where things are is in tests/boot/machine.py.
 """
 
 import os
@@ -12,7 +12,7 @@ import subprocess
 import pytest
 
 from apivm import ApiVm
-from linux import KERNELS, SQUIB, find, machine, pack, tool
+from linux import KERNELS, SQUIB, machine, pack, tool
 
 
 @pytest.fixture(scope="session")
@@ -25,13 +25,12 @@ def squib_path():
 @pytest.fixture(scope="session", params=["debian", "microvm"])
 def kernel(request):
     """Every kernel there is, one after the other."""
-    return find(KERNELS[request.param], f"the {request.param} kernel")
+    return machine.find_kernel(request.param)
 
 
 @pytest.fixture(scope="session")
 def fast_kernel():
-    path = KERNELS["microvm"]
-    return path if path.is_file() else find(KERNELS["debian"], "an arm64 kernel")
+    return machine.find_fast_kernel()
 
 
 @pytest.fixture
@@ -121,4 +120,4 @@ def ext4(tmp_path):
 @pytest.fixture(scope="session")
 def kernel_without_modules():
     """One that can mount a disk by itself."""
-    return find(KERNELS["microvm"], "the microvm kernel")
+    return machine.find_kernel("microvm")

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where things are, and how a script gets into the guest."""
 
-import os
 import pathlib
 import shutil
 import stat
@@ -15,8 +14,8 @@ sys.path[:0] = [str(ROOT / "tests/boot"), str(ROOT / "tools")]
 
 import machine  # noqa: E402, F401: the tests' way to it
 import mkinitrd  # noqa: E402
+from machine import GUEST, INITRD, KERNELS, SQUIB, find  # noqa: E402, F401
 
-GUEST = ROOT / ".cache/guest"
 MODULES = [
     "drivers/virtio/virtio",
     "drivers/virtio/virtio_ring",
@@ -40,33 +39,17 @@ MODULES = [
 ]
 
 
-def first_of(*paths):
-    """The first that is there, or the last."""
-    return next((path for path in paths if path.is_file()), paths[-1])
-
-
-def place(variable, default):
-    return pathlib.Path(os.environ.get(variable, default)).resolve()
-
-
-SQUIB = place("SQUIB", ROOT / "build/squib")
-INITRD = place("SQUIB_INITRD", GUEST / "initramfs.cpio.gz")
-KERNELS = {
-    "debian": place("SQUIB_KERNEL", GUEST / "Image"),
-    "microvm": place(
-        "SQUIB_MICROVM",
-        first_of(
-            ROOT.parent / "shared/guest/microvm-6.1.Image.zst",
-            GUEST / "microvm-Image",
-        ),
-    ),
-}
-
-
-def find(path, what):
-    if not path.is_file():
-        pytest.skip(f"{what} is not there: {path}")
-    return path
+# For kernels that can mount a disk: Debian's programs, its root file system being
+# the first disk, which is only read.
+DEBIAN = GUEST / "debian.ext4"
+DEBIAN_PROGRAMS = """
+mount -t ext4 -o ro,noload /dev/vda /mnt
+mount -t tmpfs tmp /mnt/tmp
+mount -o bind /dev /mnt/dev
+mount -t proc proc /mnt/proc
+mount -t sysfs sys /mnt/sys
+debian() { chroot /mnt "$@"; }
+"""
 
 
 def module_files():

@@ -11,17 +11,16 @@ import time
 
 import pytest
 
-from linux import GUEST, KERNELS, find, machine, mkinitrd, module_files, tool
+from linux import DEBIAN, GUEST, find, machine, mkinitrd, module_files, tool
 from nethost import Files, Server, digest, free_port, pattern, read_all
 
-IMAGE = GUEST / "debian.ext4"
 BOOT_S = 240
 
 
 @pytest.fixture
 def disk(tmp_path):
     copy = tmp_path / "debian.ext4"
-    tool("cp", "--sparse=always", find(IMAGE, "Debian's root file system"), copy)
+    tool("cp", "--sparse=always", find(DEBIAN, "Debian's root file system"), copy)
     return copy
 
 
@@ -44,7 +43,7 @@ def initrd(path):
 
 @pytest.fixture(params=["debian", "microvm"])
 def kernel_and_initrd(request, tmp_path):
-    kernel = find(KERNELS[request.param], f"the {request.param} kernel")
+    kernel = machine.find_kernel(request.param)
     return kernel, initrd(tmp_path / "rd") if request.param == "debian" else None
 
 

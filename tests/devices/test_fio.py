@@ -10,20 +10,12 @@ import re
 
 import pytest
 
-from linux import GUEST, find
+from linux import DEBIAN, DEBIAN_PROGRAMS, find
 
-IMAGE = GUEST / "debian.ext4"
-
-ENTER = """
-mount -t ext4 -o ro,noload /dev/vda /mnt
-mount -t tmpfs tmp /mnt/tmp
-mount -o bind /dev /mnt/dev
-mount -t proc proc /mnt/proc
-mount -t sysfs sys /mnt/sys
+ENTER = DEBIAN_PROGRAMS + """
 [ -x /mnt/usr/bin/fio ] || { echo "there is no fio"; exit 0; }
-cd /mnt/tmp
 fio() {
-    chroot /mnt /usr/bin/fio --thread --minimal \
+    debian /usr/bin/fio --thread --minimal \
         --verify_state_save=0 --verify=crc32c --verify_fatal=1 --do_verify=1 --end_fsync=1 "$@" \
         > /mnt/tmp/out || { cat /mnt/tmp/out; exit 1; }
 }
@@ -59,14 +51,14 @@ def check(text):
 
 @pytest.mark.parametrize("options", ["", ":async", ":unsafe"])
 def test_a_disk_keeps_every_block(run, kernel_without_modules, tmp_path, options):
-    args = ["--disk", f"{find(IMAGE, 'Debian')}:ro"]
+    args = ["--disk", f"{find(DEBIAN, 'Debian')}:ro"]
     args += ["--disk", f"{blank(tmp_path / 'disk')}{options}"]
     jobs = JOBS.replace("DEVICE", "/dev/vdb")
     check(run(kernel_without_modules, ENTER + jobs, *args, cpus=2))
 
 
 def test_persistent_memory_keeps_every_block(run, kernel_without_modules, tmp_path):
-    args = ["--disk", f"{find(IMAGE, 'Debian')}:ro"]
+    args = ["--disk", f"{find(DEBIAN, 'Debian')}:ro"]
     args += ["--pmem", blank(tmp_path / "pmem")]
     jobs = JOBS.replace("DEVICE", "/dev/pmem0")
     check(run(kernel_without_modules, ENTER + jobs, *args, cpus=2))

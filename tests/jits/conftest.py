@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Guests with a compiler of their own, made of tools/guest-programs' archives
-behind the initial RAM disk. Where squib and the kernel are is said by the same
-variables as for tests/boot."""
+behind the initial RAM disk. Where squib and the kernel are is in
+tests/boot/machine.py."""
 
-import os
 import pathlib
 import sys
 
@@ -14,33 +13,15 @@ sys.path[:0] = [str(ROOT / "tests/boot"), str(ROOT / "tools")]
 
 import machine  # noqa: E402
 import mkinitrd  # noqa: E402
+from machine import GUEST, INITRD, SQUIB, find  # noqa: E402
 
 HERE = pathlib.Path(__file__).parent
-GUEST = ROOT / ".cache/guest"
 END_S = 1500
 
 SCRIPT = """#!/bin/sh
 export PATH=/usr/bin:/bin HOME=/root
 cd /work
 """
-
-
-def place(variable, default):
-    return pathlib.Path(os.environ.get(variable, default)).resolve()
-
-
-def find(path, what):
-    if not path.is_file():
-        pytest.skip(f"{what} is not there: {path}")
-    return path
-
-
-def kernel_path():
-    small = place(
-        "SQUIB_MICROVM", ROOT.parent / "shared/guest/microvm-6.1.Image.zst"
-    )
-    debian = place("SQUIB_KERNEL", GUEST / "Image")
-    return small if small.is_file() else find(debian, "an arm64 kernel")
 
 
 def archive(script, files):
@@ -62,15 +43,14 @@ def guest(tmp_path):
     def run(program, script, files, tier="auto", cpus=1, mem=1024):
         programs = find(GUEST / f"programs/{program}.cpio",
                         f"tools/guest-programs {program}")
-        base = find(place("SQUIB_INITRD", GUEST / "initramfs.cpio.gz"),
-                    "the initial RAM disk")
+        base = find(INITRD, "the initial RAM disk")
         initrd = tmp_path / f"rd{len(started)}"
         with open(initrd, "wb") as out:
             out.write(base.read_bytes())
             out.write(programs.read_bytes())
             out.write(archive(script, files))
         vm = machine.Machine(
-            place("SQUIB", ROOT / "build/squib"), tmp_path, kernel_path(),
+            SQUIB, tmp_path, machine.find_fast_kernel(),
             ["squib.test", "squib.cmd=/script", "quiet"], initrd=initrd,
             cpus=cpus, mem=mem, args=["--tier", tier],
         )
