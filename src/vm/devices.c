@@ -290,6 +290,10 @@ int devices_patch_pmem(struct vm_devices *d, const char *id,
 
 /* ---- vsock ---- */
 
+#define CANNOT_BIND                                          \
+    "Cannot create backend for vsock device: Error binding " \
+    "to the host-side Unix socket: "
+
 int devices_put_vsock(struct vm_devices *d, struct vsock_config *given,
                       struct err *e)
 {
@@ -301,10 +305,12 @@ int devices_put_vsock(struct vm_devices *d, struct vsock_config *given,
     fd = host_unix_listen(given->uds_path, VSOCK_BACKLOG);
     if (fd < 0) {
         vsock_release(given);
-        return err_set(e, fd,
-                       "Cannot create backend for vsock device: Error binding "
-                       "to the host-side Unix socket: %s (os error %d)",
-                       strerror(-fd), -fd);
+        if (fd == -ENAMETOOLONG)
+            return err_set(e, fd,
+                           CANNOT_BIND "path must be shorter than "
+                                       "SUN_LEN");
+        return err_set(e, fd, CANNOT_BIND "%s (os error %d)", strerror(-fd),
+                       -fd);
     }
     d->vsock = *given;
     d->vsock.listener = fd;

@@ -510,6 +510,9 @@ def test_vsock(vmm, tmp_path):
         "Vsock config error: Cannot create backend for vsock device: Error binding to the "
         "host-side Unix socket: Address already in use (os error 98)")
     assert vmm.get("/vm/config").json["vsock"] is None
+    assert vmm.put("/vsock", {"guest_cid": 3, "uds_path": "/" + "x" * 107}).fault == (
+        "Vsock config error: Cannot create backend for vsock device: Error binding to the "
+        "host-side Unix socket: path must be shorter than SUN_LEN")
 
 
 @pytest.mark.contract(15)
