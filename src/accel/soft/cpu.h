@@ -97,6 +97,7 @@ struct cpu {
     const void *jumps;            /* the jump cache */
     const void *fn_table;         /* executors by a64_op */
     const void *est_table;        /* em_fp_est.h */
+    const void *fill, *miss;      /* jit_fill_fn and jit_miss_fn of glue.h */
     uint64_t *fallbacks;          /* executed by tier 0 from there, by a64_op */
     uint32_t wait_mask;           /* CPUs a DSB waits for: mmu_work.c */
     uint64_t misses;              /* memory accesses that took the slow way */
@@ -163,6 +164,7 @@ struct cpu {
 
     union vreg simd_const[NUM_SIMD_CONST]; /* of translated code */
     uint32_t heat[NUM_HEATS];              /* of blocks by hash, counted down */
+    union vreg simd_kept[8];               /* its registers, during a fill */
 };
 
 /* cpu->mode: everything but the physical address that decoded code depends
@@ -174,7 +176,7 @@ enum {
     MODE_FP_PLAIN = 8 /* FPCR is 0: the host's FP may stand in */
 };
 
-enum { SOFT_NUM_STATS = 17 };
+enum { SOFT_NUM_STATS = 19 };
 
 /* Translated code holds cpu + CPU_BIAS in a register, so that x0 to SP are
    reached by a one-byte displacement. */

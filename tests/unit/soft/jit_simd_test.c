@@ -67,7 +67,7 @@ static int set_up(void **state)
     assert_ptr_not_equal(b->code.base, MAP_FAILED);
     b->code.p = b->code.base;
     b->code.limit = b->code.base + CODE_BYTES;
-    glue_make(&b->code, &b->glue, &tr_regs_usual);
+    glue_make(&b->code, &b->glue, &tr_regs_usual, JIT_ALL);
     b->code.base = b->code.p;
     b->blk = calloc(1, sizeof(*b->blk) + (RUN + 1) * sizeof(struct insn));
     for (unsigned n = 0; n < TLB_ENTRIES; n++)

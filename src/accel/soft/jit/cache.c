@@ -12,6 +12,7 @@ enum { HASH_BITS = 16, PAGE_HASH_BITS = 12 };
 enum { META_SHARE = 2 }; /* the side tables may take half of the code's size */
 enum { PIECE_BYTES = 256 << 10 /* of the pool */ };
 enum { HOT_BITS = 12 };
+enum { MANY_SPLITS = 4 /* of a block: then its runs get copies */ };
 
 struct jpage {
     struct jpage *next; /* in its hash chain */
@@ -23,7 +24,7 @@ struct jpage {
 
 /* There are many: places are offsets in the arena. */
 struct jexit {
-    uint32_t place;    /* the displacement */
+    uint32_t place;    /* the displacement; 0: tier 0 takes it */
     uint32_t unlinked; /* what it leads to when it is not linked */
     uint32_t late;     /* 0, or displacement to link if NZCV is wanted */
     uint32_t keep;     /* 0, or the code that is for that alone */
@@ -53,7 +54,7 @@ struct jit_cache {
     struct glue glue;
     struct tr_regs regs;
     unsigned features;
-    bool count_insns;
+    bool count_insns, copies;
     uint64_t chaos;
     uint64_t start, used;  /* of code.rw: behind the glue; the first free */
     uint64_t own, granted; /* bytes: without the pool, with what is of it */
@@ -81,7 +82,7 @@ void jit_cache_set_regs(struct jit_cache *cache, const struct tr_regs *regs)
                     .limit = cache->code.rw + cache->code.bytes};
 
     cache->regs = *regs;
-    glue_make(&c, &cache->glue, &cache->regs);
+    glue_make(&c, &cache->glue, &cache->regs, cache->features);
     cache->start = cache->used = (uint64_t)(c.p - c.base);
 }
 
@@ -189,6 +190,11 @@ void jit_cache_all_hot(struct jit_cache *cache, bool on)
     cache->all_hot = on;
 }
 
+void jit_cache_never_split(struct jit_cache *cache)
+{
+    cache->copies = true;
+}
+
 void jit_cache_set_chaos(struct jit_cache *cache, uint64_t seed)
 {
     cache->chaos = seed;
@@ -265,10 +271,10 @@ static struct jpage *page_of(struct jit_cache *cache, gpa_t pa, uint32_t gen)
     return p;
 }
 
-static const struct jblock *owner_of(const struct jit_cache *cache,
-                                     const struct jexit *x)
+static struct jblock *owner_of(const struct jit_cache *cache,
+                               const struct jexit *x)
 {
-    return (const void *)(cache->meta + x->owner);
+    return (void *)(cache->meta + x->owner);
 }
 
 /* Where the target sets NZCV itself, what writes it for others is skipped: a
@@ -314,18 +320,23 @@ static void unlink_incoming(struct jit_cache *cache, struct jblock *b)
     }
 }
 
-/* Its bytes stay in the arena until the next flush; nobody gets there. */
-static void forget(struct jit_cache *cache, struct jblock *b)
+static void unhash(struct jit_cache *cache, const struct jblock *b)
 {
     struct jblock **p = chain_of(cache, b->pa, b->mode);
 
-    b->is_forgotten = true;
-    unlink_incoming(cache, b);
     while (*p && *p != b)
         p = &(*p)->next;
     if (*p)
         *p = b->next;
-    p = &b->page->blocks;
+}
+
+/* Its bytes stay in the arena until the next flush; nobody gets there. */
+static void forget(struct jit_cache *cache, struct jblock *b)
+{
+    struct jblock **p = &b->page->blocks;
+
+    unlink_incoming(cache, b);
+    unhash(cache, b);
     while (*p && *p != b)
         p = &(*p)->page_next;
     if (*p)
@@ -411,18 +422,23 @@ struct jblock *jit_cache_worn(struct jit_cache *cache, uint32_t site)
     return b;
 }
 
-/* What still leads to the block before goes on in this one. Nobody is inside of
-   it, and only its start is ever reached. */
+/* What still leads to the old block, which is forgotten, goes on in b. Nobody
+   is inside of it, and only its start is ever reached. */
+static void lead_to(struct jblock *old, const struct jblock *b)
+{
+    struct x64 c = {.p = old->entry};
+
+    x64_jmp_to(&c, b->entry);
+    old->is_replaced = true;
+}
+
 static void replace_old(struct jit_cache *cache, const struct jblock *b)
 {
     struct hot_place *h = hot_find(cache, b->pa, b->mode);
-    struct x64 c;
 
     if (!h || !h->old)
         return;
-    c = (struct x64){.p = h->old->entry};
-    x64_jmp_to(&c, b->entry);
-    h->old->is_replaced = true;
+    lead_to(h->old, b);
     h->old = NULL;
 }
 
@@ -468,21 +484,23 @@ static void keep_exits(struct jit_cache *cache, const struct tr *t,
 
     for (unsigned n = 0; n < t->num_exits; n++) {
         const struct tr_exit *x = &t->exits[n];
-        int32_t rel;
+        int32_t rel = 0;
 
-        memcpy(&rel, x->place, sizeof(rel));
-        cache->exits[cache->num_exits++] =
-            (struct jexit){.place = place_of(cache, x->place),
-                           .unlinked = place_of(cache, x->place + 4 + rel),
-                           .late = place_of(cache, x->late),
-                           .keep = place_of(cache, x->keep),
-                           .slot = place_of(cache, x->slot),
-                           .owner = owner,
-                           .target = (int32_t)x->target};
+        if (x->place)
+            memcpy(&rel, x->place, sizeof(rel));
+        cache->exits[cache->num_exits++] = (struct jexit){
+            .place = place_of(cache, x->place),
+            .unlinked = place_of(cache, x->place) + 4 + (uint32_t)rel,
+            .late = place_of(cache, x->late),
+            .keep = place_of(cache, x->keep),
+            .slot = place_of(cache, x->slot),
+            .owner = owner,
+            .target = (int32_t)x->target};
     }
 }
 
-static bool translate(struct jit_cache *cache, const struct block *src)
+static bool translate(struct jit_cache *cache, const struct block *src,
+                      bool copies)
 {
     const struct hot_place *h = hot_find(cache, src->pa, src->mode);
     struct tr *t = &cache->tr;
@@ -498,6 +516,7 @@ static bool translate(struct jit_cache *cache, const struct block *src)
     t->start = (uint32_t)(src->pa & 4095);
     t->flags_live = t->flags_pending = t->sp_aligned = t->ended = false;
     t->hot = cache->all_hot || h;
+    t->copies = copies || h;
     t->plain = h ? h->plain : 0;
     t->number = next_number(cache);
     t->first_site = cache->num_sites;
@@ -510,9 +529,10 @@ static bool translate(struct jit_cache *cache, const struct block *src)
 
 /* How much code a block becomes is known when it is made: where it does not
    fit, there is more from the pool, or all that is there goes. */
-static bool make_code(struct jit_cache *cache, const struct block *src)
+static bool make_code(struct jit_cache *cache, const struct block *src,
+                      bool copies)
 {
-    while (!translate(cache, src)) {
+    while (!translate(cache, src, copies)) {
         if (take_piece(cache))
             continue;
         if (cache->used == cache->start)
@@ -522,15 +542,15 @@ static bool make_code(struct jit_cache *cache, const struct block *src)
     return true;
 }
 
-struct jblock *jit_cache_add(struct jit_cache *cache, const struct block *src,
-                             uint32_t gen)
+static struct jblock *add(struct jit_cache *cache, const struct block *src,
+                          uint32_t gen, bool copies)
 {
     const struct tr *t = &cache->tr;
     struct jblock *b;
 
     if (!has_room(cache, src->count))
         jit_cache_flush(cache);
-    if (!has_room(cache, src->count) || !make_code(cache, src))
+    if (!has_room(cache, src->count) || !make_code(cache, src, copies))
         return NULL;
     b = keep_block(cache, src, gen);
     b->entry = t->entry;
@@ -543,6 +563,37 @@ struct jblock *jit_cache_add(struct jit_cache *cache, const struct block *src,
     cache->used = align_up((uint64_t)(t->c.p - t->c.base), 16);
     cache->stats.bytes = cache->used;
     return b;
+}
+
+struct jblock *jit_cache_add(struct jit_cache *cache, const struct block *src,
+                             uint32_t gen)
+{
+    return add(cache, src, gen, cache->copies);
+}
+
+struct jblock *jit_cache_split(struct jit_cache *cache, uint32_t number,
+                               bool *often)
+{
+    const struct jexit *x = &cache->exits[number];
+    struct jblock *b = owner_of(cache, x);
+
+    if (x->place)
+        return NULL;
+    cache->stats.splits++;
+    *often = b->splits < MANY_SPLITS && ++b->splits == MANY_SPLITS;
+    return b;
+}
+
+void jit_cache_copy_runs(struct jit_cache *cache, struct jblock *old,
+                         const struct block *src, uint32_t gen)
+{
+    uint32_t epoch = cache->epoch;
+    const struct jblock *b = add(cache, src, gen, true);
+
+    if (!b || epoch != cache->epoch)
+        return;
+    forget(cache, old);
+    lead_to(old, b);
 }
 
 int64_t jit_cache_exit_target(const struct jit_cache *cache, uint32_t number)

@@ -30,6 +30,7 @@ struct jblock {
     uint32_t count;
     uint32_t incoming; /* number + 1 of the first exit linked here */
     uint32_t bytes;
+    uint8_t splits;        /* how often a run of it was split, at most 4 */
     bool sets_flags;       /* before it reads them: translate_sets_flags */
     bool is_forgotten;     /* not to be found any more */
     bool is_replaced;      /* its code begins with a jump to another's */
@@ -56,6 +57,16 @@ struct jblock *jit_cache_find(struct jit_cache *cache, gpa_t pa, uint32_t mode,
 /* Translates; may flush first. NULL only when the arena is too small. */
 struct jblock *jit_cache_add(struct jit_cache *cache, const struct block *src,
                              uint32_t gen);
+
+/* The block, if exit `number` splits a run of it: tier 0 is to go on there.
+   often: it is time for copies of its runs. */
+struct jblock *jit_cache_split(struct jit_cache *cache, uint32_t number,
+                               bool *often);
+
+/* Puts a translation with copies in the place of `old`; src: its instructions
+   anew. May flush first. */
+void jit_cache_copy_runs(struct jit_cache *cache, struct jblock *old,
+                         const struct block *src, uint32_t gen);
 
 /* Exit `number` of glue.link goes to b from now on, if it may; to another page
    while the TLB's tag is `tag`. */
@@ -96,11 +107,14 @@ void jit_cache_all_hot(struct jit_cache *cache, bool on);
 struct jblock *jit_cache_heat(struct jit_cache *cache, uint32_t number);
 struct jblock *jit_cache_worn(struct jit_cache *cache, uint32_t site);
 
+/* Every run gets copies: a block is left at its end or by an exception. */
+void jit_cache_never_split(struct jit_cache *cache);
+
 /* Refuses emitters and half of the links from now on. */
 void jit_cache_set_chaos(struct jit_cache *cache, uint64_t seed);
 
 struct jit_cache_stats {
     uint64_t blocks, insns, bytes, links, far_links, unlinks, flushes,
-        revalidated, stale, hot, worn;
+        revalidated, stale, hot, worn, splits;
 };
 const struct jit_cache_stats *jit_cache_stats(const struct jit_cache *cache);

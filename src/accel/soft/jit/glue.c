@@ -7,6 +7,7 @@
 
 #include "accel/soft/jit/glue.h"
 
+#include "accel/soft/jit/x64_vec.h"
 #include "accel/soft/mmu.h"
 
 enum { FRAME = 24 }; /* keeps rsp 16-byte aligned below six pushes */
@@ -109,12 +110,65 @@ static void make_link(struct x64 *c, const struct tr_regs *regs)
     epilogue(c);
 }
 
-/* rax: the record. Comes back if the executor went on to the next one. */
-static void make_fallback(struct x64 *c, const struct tr_regs *regs,
-                          bool is_miss)
+/* eax: what to add to the page's address */
+static void make_leave_at(struct x64 *c, const struct tr_regs *regs)
+{
+    x64_op_rr(c, true, 0x63, RAX, RAX); /* movsxd */
+    x64_alu_rm(c, true, ALU_ADD, RAX, RBP, CPU(page_base));
+    make_leave(c, regs);
+}
+
+/* eax: the number of a block that has become hot; ecx: where it starts */
+static void make_heat(struct x64 *c, const struct tr_regs *regs)
+{
+    x64_store(c, false, RAX, RBP, CPU(hot_block));
+    x64_mov(c, false, RAX, RCX);
+    make_leave_at(c, regs);
+}
+
+/* call [rbp + disp], from code that was itself called */
+static void call_c(struct x64 *c, int32_t disp)
+{
+    x64_alu_ri(c, true, ALU_SUB, RSP, 8);
+    x64_u8(c, 0xff);
+    x64_modrm_mem(c, 2, RBP, disp);
+    x64_alu_ri(c, true, ALU_ADD, RSP, 8);
+}
+
+/* rax: what an executor returned. Goes on behind the call if it did not say
+   that control is elsewhere: then cpu->pc says where to, and C decides. */
+static void come_back(struct x64 *c, const struct tr_regs *regs)
 {
     uint8_t *fault;
 
+    x64_test(c, true, RAX, RAX);
+    fault = x64_jcc(c, CC_E);
+    x64_load(c, true, R15, RBP, CPU(tlb));
+    flags_from_arm(c);
+    move_guest_regs(c, regs, true);
+    ret(c);
+    x64_here(c, fault);
+    x64_alu_ri(c, true, ALU_ADD, RSP, 8);
+    x64_mov_imm(c, RAX, 0);
+    epilogue(c);
+}
+
+/* The instruction is told of behind the call. */
+static void make_miss(struct x64 *c, const struct tr_regs *regs)
+{
+    move_guest_regs(c, regs, false);
+    glue_pop(c, RSI);
+    x64_lea(c, true, RAX, RSI, GLUE_INSN_BYTES);
+    glue_push(c, RAX);
+    flags_to_arm(c);
+    x64_lea(c, true, RDI, RBP, -CPU_BIAS);
+    call_c(c, CPU(miss));
+    come_back(c, regs);
+}
+
+/* rax: the record. Comes back if the executor went on to the next one. */
+static void make_fallback(struct x64 *c, const struct tr_regs *regs)
+{
     move_guest_regs(c, regs, false);
     x64_mov(c, true, RSI, RAX);
     flags_to_arm(c);
@@ -125,29 +179,41 @@ static void make_fallback(struct x64 *c, const struct tr_regs *regs,
     x64_lea(c, true, RAX, RSI, -(int32_t)offsetof(struct block, insn));
     x64_store(c, true, RAX, RBP, CPU(blk));
     x64_op_rm(c, false, 0x1b7, RAX, RSI, offsetof(struct insn, op));
-    if (is_miss) {
-        x64_alu_mi(c, true, ALU_ADD, RBP, CPU(misses), 1);
-    } else {
-        x64_load(c, true, RCX, RBP, CPU(fallbacks));
-        x64_rex(c, true, 0, RAX, RCX, false);
-        x64_u8(c, 0xff); /* inc qword [rcx + rax * 8] */
-        x64_modrm_sib(c, 0, RCX, RAX, 3, 0);
-    }
+    x64_load(c, true, RCX, RBP, CPU(fallbacks));
+    x64_rex(c, true, 0, RAX, RCX, false);
+    x64_u8(c, 0xff); /* inc qword [rcx + rax * 8] */
+    x64_modrm_sib(c, 0, RCX, RAX, 3, 0);
     x64_load(c, true, RCX, RBP, CPU(fn_table));
     x64_alu_ri(c, true, ALU_SUB, RSP, 8);
     x64_u8(c, 0xff); /* call [rcx + rax * 8] */
     x64_modrm_sib(c, 2, RCX, RAX, 3, 0);
     x64_alu_ri(c, true, ALU_ADD, RSP, 8);
-    x64_test(c, true, RAX, RAX);
-    fault = x64_jcc(c, CC_E);
-    x64_load(c, true, R15, RBP, CPU(tlb));
-    flags_from_arm(c);
+    come_back(c, regs);
+}
+
+static void move_simd(struct x64 *c, unsigned features, bool load)
+{
+    if (!(features & JIT_AVX2))
+        return; /* then nothing is kept there */
+    for (unsigned n = 0; n < TR_VEC_REGS; n++)
+        x64_vex_rm(c, load ? V_MOVUPS : V_MOVUPS_ST, false, 8 + n, 0, RBP,
+                   CPU(simd_kept) + 16 * (int32_t)n);
+}
+
+/* rdx: the VA. ZF if C has entered its page. */
+static void call_fill(struct x64 *c, const struct tr_regs *regs,
+                      unsigned features, bool write)
+{
+    move_guest_regs(c, regs, false);
+    move_simd(c, features, false);
+    x64_lea(c, true, RDI, RBP, -CPU_BIAS);
+    x64_mov(c, true, RSI, RDX);
+    x64_mov_imm(c, RDX, write);
+    call_c(c, CPU(fill));
+    x64_test(c, false, RAX, RAX);
+    move_simd(c, features, true);
     move_guest_regs(c, regs, true);
     ret(c);
-    x64_here(c, fault); /* cpu->pc says where to: C decides */
-    x64_alu_ri(c, true, ALU_ADD, RSP, 8);
-    x64_mov_imm(c, RAX, 0);
-    epilogue(c);
 }
 
 /* dst = tlb_old_slot(va); keeps va, clobbers nothing else. */
@@ -162,8 +228,10 @@ static void old_slot(struct x64 *c, unsigned dst, unsigned va)
 
 /* Looks for the page of a failed test among those that were displaced: slot in
    rcx, key XOR va in rdx. If it is there, it goes to its slot, and the page
-   that was in the slot to where it looks for itself. Keeps what is pinned. */
-static void make_old(struct x64 *c, bool write)
+   that was in the slot to where it looks for itself. If not, C looks. Keeps
+   what is pinned, and what emitters keep in xmm8 to xmm15. */
+static void make_old(struct x64 *c, const struct tr_regs *regs,
+                     unsigned features, bool write)
 {
     int32_t side = write ? (int32_t)offsetof(struct tlb, w) : 0;
     int32_t key = side + (int32_t)offsetof(struct tlb_half, key);
@@ -201,9 +269,10 @@ static void make_old(struct x64 *c, bool write)
     x64_alu_rr(c, false, ALU_CMP, RAX, RAX); /* ZF */
     ret(c);
     x64_here(c, none);
+    x64_alu_rr(c, true, ALU_XOR, RDX, RBX); /* va */
     glue_pop(c, RDI);
     glue_pop(c, RBX);
-    x64_test(c, true, RSP, RSP); /* not ZF */
+    call_fill(c, regs, features, write);
     x64_here(c, crosses);
     ret(c);
 }
@@ -215,22 +284,27 @@ static uint8_t *align_here(struct x64 *c)
     return c->p;
 }
 
-void glue_make(struct x64 *c, struct glue *glue, const struct tr_regs *regs)
+void glue_make(struct x64 *c, struct glue *glue, const struct tr_regs *regs,
+               unsigned features)
 {
     glue->enter = align_here(c);
     make_enter(c, regs);
     glue->leave = align_here(c);
     make_leave(c, regs);
+    glue->leave_at = align_here(c);
+    make_leave_at(c, regs);
+    glue->heat = align_here(c);
+    make_heat(c, regs);
     glue->link = align_here(c);
     make_link(c, regs);
     glue->fallback = align_here(c);
-    make_fallback(c, regs, false);
+    make_fallback(c, regs);
     glue->miss = align_here(c);
-    make_fallback(c, regs, true);
+    make_miss(c, regs);
     glue->old[0] = align_here(c);
-    make_old(c, false);
+    make_old(c, regs, features, false);
     glue->old[1] = align_here(c);
-    make_old(c, true);
+    make_old(c, regs, features, true);
     for (unsigned write = 0; write < 2; write++) {
         glue->span[write] = align_here(c);
         glue_make_span(c, write);

@@ -7,7 +7,8 @@
 
 /* Emits it at the start of the buffer, for blocks with these registers, and
    says where each part is. */
-void glue_make(struct x64 *c, struct glue *glue, const struct tr_regs *regs);
+void glue_make(struct x64 *c, struct glue *glue, const struct tr_regs *regs,
+               unsigned features);
 
 /* glue_span.c's part of that, and what it shares. */
 void glue_make_span(struct x64 *c, bool write);
@@ -16,6 +17,15 @@ void glue_pop(struct x64 *c, unsigned reg);
 
 /* What glue.enter returns: 0, go on at cpu->pc; n, exit n - 1 wants a link. */
 typedef uint32_t glue_enter_fn(struct cpu *cpu, const uint8_t *host);
+
+/* What it calls in C, through struct cpu. Of a failed test of the TLB: 0 if
+   the page of va has been entered, so that the test is to be made again. */
+typedef unsigned jit_fill_fn(struct cpu *cpu, uint64_t va, unsigned write);
+
+/* Of a bail: executes the instruction that `at` tells of, as its executor does.
+   There are its word and, in 16 bits, its offset in its page. */
+enum { GLUE_INSN_BYTES = 6 };
+typedef const struct insn *jit_miss_fn(struct cpu *cpu, const uint8_t *at);
 
 struct jblock;
 

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <sched.h>
 
+#include "accel/soft/decode.h"
 #include "accel/soft/fpsr.h"
 #include "accel/soft/interp.h"
 #include "accel/soft/jit/cache.h"
@@ -21,7 +22,7 @@
 #include "accel/soft/mmu.h"
 #include "base/heap.h"
 
-enum { RUNS_IN_TIER_0 = 2, MAX_DOUBLINGS = 12, NO_EXIT = 0 };
+enum { RUNS_IN_TIER_0 = 2, MAX_DOUBLINGS = 12, NO_EXIT = 0, MISSED_BITS = 8 };
 
 struct jit {
     /* By whether FPCR is plain, as the probe does not look at the mode. What
@@ -31,9 +32,11 @@ struct jit {
     struct jit_cache *cache; /* owned */
     uint32_t epoch;          /* of the cache when jumps was last emptied */
     uint64_t fallbacks[NUM_A64_OPS + 2];
+    struct insn missed[1 << MISSED_BITS]; /* decoded for bails, by word */
     uint32_t runs_in_tier_0; /* of a block, before it is translated */
     uint64_t link_pc;        /* where the exit that wants a link leads to */
     uint64_t entries;        /* into translated code */
+    uint64_t fills;          /* of the TLB, asked for by translated code */
     uint64_t cold;           /* blocks run by tier 0 */
     struct tier tier;
     uint64_t dice;             /* of chaos */
@@ -98,6 +101,52 @@ static void set_heat(struct cpu *cpu, uint32_t entries)
         cpu->heat[n] = entries;
 }
 
+static uint32_t heat_to_be_hot(const struct jit *jit)
+{
+    return jit->tier.chaos ? TR_HOT_IN_CHAOS : TR_HOT;
+}
+
+/* By a read, which may set an access flag for an access that is not made after
+   all, but never marks a page dirty: a first write is left to tier 0. */
+static unsigned fill_tlb(struct cpu *cpu, uint64_t va, unsigned write)
+{
+    const struct tlb_half *half = write ? &cpu->tlb->w : &cpu->tlb->r;
+    struct mmu_result res;
+    uint8_t *host;
+
+    cpu->jit->fills++;
+    mmu_access(cpu, va, ACC_READ, &res);
+    return !tlb_hit(half, va, 1, &host);
+}
+
+/* Decoded as if alone in its block, whose address is then its own. */
+static const struct insn *run_missed(struct cpu *cpu, const uint8_t *at)
+{
+    struct insn *i;
+    uint32_t word;
+    uint16_t off;
+
+    memcpy(&word, at, sizeof(word));
+    memcpy(&off, at + sizeof(word), sizeof(off));
+    i = &cpu->jit->missed[word * 0x9e3779b1u >> (32 - MISSED_BITS)];
+    if (i->word != word || !i->fn)
+        a64_decode(word, 0, cpu->mode & MODE_FP, i);
+    cpu->blk_pc = cpu->page_base + off;
+    cpu->blk = (const void *)((const char *)i - offsetof(struct block, insn));
+    cpu->misses++;
+    return i->fn(cpu, i);
+}
+
+static void tell_helpers(struct cpu *cpu)
+{
+    static jit_fill_fn *const fill = fill_tlb;
+    static jit_miss_fn *const miss = run_missed;
+
+    memcpy(&cpu->fill, &fill, sizeof(fill));
+    memcpy(&cpu->miss, &miss, sizeof(miss));
+    cpu->fn_table = translate_fn_table();
+}
+
 struct jit *jit_new(struct cpu *cpu, uint64_t bytes, unsigned features)
 {
     struct jit *jit = heap_zalloc(sizeof(*jit));
@@ -105,8 +154,8 @@ struct jit *jit_new(struct cpu *cpu, uint64_t bytes, unsigned features)
     if (!jit)
         return NULL;
     jit->runs_in_tier_0 = RUNS_IN_TIER_0;
-    cpu->fn_table = translate_fn_table();
     cpu->est_table = est_table();
+    tell_helpers(cpu);
     simd_const_init(cpu);
     cpu->jumps = jit->jumps[0];
     set_heat(cpu, TR_HOT);
@@ -144,9 +193,11 @@ int jit_set_tier(struct cpu *cpu, const struct tier *tier)
     jit->dice = tier->chaos;
     jit->runs_in_tier_0 = tier->eager || tier->paranoid ? 0 : RUNS_IN_TIER_0;
     jit_cache_set_chaos(jit->cache, tier->chaos);
-    set_heat(cpu, tier->chaos ? TR_HOT_IN_CHAOS : TR_HOT);
+    set_heat(cpu, heat_to_be_hot(jit));
     jit_cache_all_hot(jit->cache, tier->eager || tier->paranoid ||
                                       tier->kind == TIER_LOCKSTEP);
+    if (tier->paranoid || tier->kind == TIER_LOCKSTEP)
+        jit_cache_never_split(jit->cache);
     if (tier->regs) {
         tr_regs_draw(&regs, tier->regs);
         jit_cache_set_regs(jit->cache, &regs);
@@ -239,11 +290,51 @@ static void follow_mode(struct cpu *cpu)
     jit->mode = cpu->mode;
 }
 
+/* Tier 0 goes on in the middle of the block, at cpu->pc. */
+static void split(struct cpu *cpu, struct jblock *b, bool often)
+{
+    struct jit *jit = cpu->jit;
+    const uint8_t *host;
+    uint32_t gen;
+    gpa_t pa;
+
+    if (!mmu_fetch(cpu, cpu->pc, &pa, &host))
+        return;
+    gen = mmu_code_gen(cpu->vm, pa);
+    if (often && (b->pa ^ pa) < 4096 && b->mode == cpu->mode) {
+        jit_cache_copy_runs(jit->cache, b,
+                            interp_block(cpu, b->pa, host - (pa - b->pa), gen),
+                            gen);
+        if (jit->epoch != jit_cache_epoch(jit->cache))
+            forget_jumps(jit);
+    }
+    interp_run_block(cpu, interp_block(cpu, pa, host, gen));
+}
+
+/* Of what translated code returned: exits that are no links are taken. */
+static uint32_t take_exit(struct cpu *cpu, uint32_t next)
+{
+    struct jit *jit = cpu->jit;
+    struct jblock *b;
+    bool often;
+
+    if (next == NO_EXIT)
+        return NO_EXIT;
+    cpu->pc =
+        cpu->page_base + (uint64_t)jit_cache_exit_target(jit->cache, next - 1);
+    jit->link_pc = cpu->pc;
+    b = jit_cache_split(jit->cache, next - 1, &often);
+    if (!b)
+        return next;
+    split(cpu, b, often);
+    return NO_EXIT;
+}
+
 static uint32_t run_translated(struct cpu *cpu, uint32_t exit)
 {
     struct jit *jit = cpu->jit;
     unsigned slot = cpu->pc >> 2 & ((1 << JUMP_BITS) - 1);
-    uint32_t epoch = jit->epoch, next;
+    uint32_t epoch = jit->epoch;
     struct jit_jump *j;
     struct jblock *b;
 
@@ -260,12 +351,7 @@ static uint32_t run_translated(struct cpu *cpu, uint32_t exit)
         jit_cache_link(jit->cache, exit - 1, b, cpu->tlb->tag);
     cpu->page_base = cpu->pc & ~4095ull;
     jit->entries++;
-    next = jit_cache_enter(jit->cache, cpu, b);
-    if (next != NO_EXIT)
-        cpu->pc = jit->link_pc =
-            cpu->page_base +
-            (uint64_t)jit_cache_exit_target(jit->cache, next - 1);
-    return next;
+    return take_exit(cpu, jit_cache_enter(jit->cache, cpu, b));
 }
 
 /* The jump cache must not lead to it. */
@@ -285,8 +371,10 @@ static void serve_code(struct cpu *cpu)
 {
     struct jit *jit = cpu->jit;
 
-    if (cpu->hot_block)
+    if (cpu->hot_block) {
+        cpu->heat[cpu->hot_block % NUM_HEATS] = heat_to_be_hot(jit);
         forget_jumps_to(jit, jit_cache_heat(jit->cache, cpu->hot_block));
+    }
     cpu->hot_block = 0;
     if (!cpu->num_worn)
         return;
@@ -370,6 +458,7 @@ static const struct {
     {"jit_stale", offsetof(struct jit_cache_stats, stale)},
     {"jit_hot", offsetof(struct jit_cache_stats, hot)},
     {"jit_worn", offsetof(struct jit_cache_stats, worn)},
+    {"jit_splits", offsetof(struct jit_cache_stats, splits)},
 };
 
 const char *jit_stat(const struct jit *jit, unsigned index, uint64_t *value)
@@ -389,6 +478,10 @@ const char *jit_stat(const struct jit *jit, unsigned index, uint64_t *value)
     if (index == 1) {
         *value = jit->cold;
         return "cold_blocks";
+    }
+    if (index == 2) {
+        *value = jit->fills;
+        return "tlb_fills";
     }
     return NULL;
 }

@@ -80,7 +80,7 @@ uint8_t **t_tlb_bail(struct tr *t, uint8_t *place, bool write)
     struct tr_bail *b;
 
     if (t->runs.open)
-        return t_run_bail(t, place);
+        return t_run_test(t, place, write);
     b = add_bail(t, place);
     b->again = t->insn_start;
     b->write = write;
@@ -103,6 +103,24 @@ static void add_exit(struct tr *t, uint8_t *place, uint64_t offset)
     check(t->num_exits < TR_MAX_EXITS);
     t->exits[t->num_exits++] =
         (struct tr_exit){.place = place, .target = (int64_t)offset};
+}
+
+void t_add_split(struct tr *t)
+{
+    add_exit(t, NULL, t_off(t));
+    t->exits[t->num_exits - 1].is_split = true;
+}
+
+void t_leave_by(struct tr *t, unsigned n)
+{
+    x64_mov_imm(&t->c, RAX, t->first_exit + n);
+    x64_jmp_to(&t->c, t->glue->link);
+}
+
+void t_leave_at(struct tr *t, int64_t offset)
+{
+    x64_mov_imm(&t->c, RAX, (uint32_t)offset);
+    x64_jmp_to(&t->c, t->glue->leave_at);
 }
 
 /* Probes the jump cache. In line, because the host foresees where each of its

@@ -46,6 +46,8 @@ struct tr_exit {
        at `keep`. */
     bool pending;
     uint8_t *late, *keep;
+
+    bool is_split; /* not linked: `target` is for tier 0 (tr_group.h) */
 };
 
 /* A direct exit to another page holds while the TLB's tag does: what it leads
@@ -139,6 +141,8 @@ struct tr_run {
 };
 struct tr_run_place {
     uint8_t *place; /* of a jump to the copy of idx */
+    uint8_t *again; /* as in tr_bail */
+    bool write;
     uint16_t idx;
 };
 struct tr_runs {
@@ -170,8 +174,10 @@ enum { TR_HOT = 16384, TR_HOT_IN_CHAOS = 50 };
 struct glue {
     const uint8_t *enter;
     const uint8_t *fallback; /* call; rax: the record */
-    const uint8_t *miss;     /* the same, counted as a slow memory access */
+    const uint8_t *miss;     /* call; behind it: GLUE_INSN_BYTES of what */
     const uint8_t *leave;    /* jmp; rax: the PC to go on at, in C */
+    const uint8_t *leave_at; /* jmp; eax: the same, from the page's start */
+    const uint8_t *heat;     /* jmp; eax: a block's number, ecx: its start */
     const uint8_t *link;     /* jmp; eax: number of the exit */
 
     /* call; of a failed test of the TLB's half for reads or writes, rdx and rcx
@@ -201,6 +207,7 @@ struct tr {
     bool flags_pending; /* only the host's flags have them: a B.cond is next */
     bool sp_aligned, sp_kept; /* SP is a multiple of 16; stays one behind the
                                  present instruction */
+    bool copies;              /* of runs are made: tr_group.h */
     bool count_insns;
     uint64_t chaos; /* refuses one emitter in eight, by this seed */
     bool ended;     /* the last emitter left the block for good */
@@ -337,6 +344,12 @@ void t_pc_to(struct tr *t, unsigned dst, uint64_t offset);
 void t_exit_to(struct tr *t, uint64_t offset);
 /* The same if cc; returns having emitted the not-taken way. */
 void t_exit_if(struct tr *t, enum x64_cc cc, uint64_t offset);
+/* One that tier 0 takes, at the present instruction. */
+void t_add_split(struct tr *t);
+/* In the cold part: leaves by exit n of this block; for an offset in the page.
+ */
+void t_leave_by(struct tr *t, unsigned n);
+void t_leave_at(struct tr *t, int64_t offset);
 /* To the address in rax. */
 void t_exit_rax(struct tr *t);
 

@@ -207,7 +207,7 @@ void t_run_end(struct tr *t)
         close_run(t, t->idx);
 }
 
-uint8_t **t_run_bail(struct tr *t, uint8_t *place)
+static struct tr_run_place *add_place(struct tr *t, uint8_t *place)
 {
     struct tr_runs *s = &t->runs;
     struct tr_run_place *p;
@@ -215,7 +215,45 @@ uint8_t **t_run_bail(struct tr *t, uint8_t *place)
     check(s->num_places < TR_MAX_RUN_PLACES);
     p = &s->places[s->num_places++];
     *p = (struct tr_run_place){.place = place, .idx = (uint16_t)t->idx};
+    return p;
+}
+
+void t_run_bail(struct tr *t, uint8_t *place)
+{
+    add_place(t, place);
+}
+
+uint8_t **t_run_test(struct tr *t, uint8_t *place, bool write)
+{
+    struct tr_run_place *p = add_place(t, place);
+
+    p->again = t->insn_start;
+    p->write = write;
     return &p->place;
+}
+
+/* The first test that may be made again is; the others are for the exit. */
+unsigned t_split(struct tr *t, const struct tr_run *run, unsigned k)
+{
+    const struct tr_run_place *p = &t->runs.places[run->first_place];
+    unsigned first = k, again;
+
+    t->idx = p[k].idx;
+    while (k < run->num_places && p[k].idx == t->idx)
+        k++;
+    for (again = first; again < k && !p[again].again; again++)
+        ;
+    if (again < k) {
+        x64_here(&t->c, p[again].place);
+        x64_call_to(&t->c, t->glue->old[p[again].write]);
+        x64_jcc_to(&t->c, CC_E, p[again].again);
+    }
+    for (unsigned n = first; n < k; n++) {
+        if (n != again)
+            x64_here(&t->c, p[n].place);
+    }
+    t_add_split(t);
+    return k;
 }
 
 void t_copy_begin(struct tr *t, const struct tr_run *run)

@@ -7,10 +7,13 @@
  * addend stays in rdx, or in cpu->addend where something else uses rdx.
  *
  * A run is the instructions from the first of the first group to the last of
- * the last, groups overlapping as they like. Where a test in it fails, control
- * goes to the same instruction in a copy out of line, in which each access has
- * a test of its own, and comes back behind the run. All bails of a run are such
- * tests, and an emitter makes them before it touches V registers.
+ * the last, groups overlapping as they like. Where a test in it fails for good,
+ * because the range crosses a page or what is there is no RAM, the run is
+ * split: the block is left for tier 0, which goes on at this instruction. If
+ * that happens to a block again and again, it is translated with copies. Then
+ * control goes to the same instruction in a copy out of line, in which each
+ * access has a test of its own, and comes back behind the run. All bails of a
+ * run are such tests, and an emitter makes them before it touches V registers.
  */
 
 #include "accel/soft/jit/tr.h"
@@ -53,9 +56,17 @@ void t_run_begin(struct tr *t);
 void t_run_end(struct tr *t);
 void t_run_cut(struct tr *t);
 
-/* A bail within a run; place may be NULL, to be written where it returns. */
-uint8_t **t_run_bail(struct tr *t, uint8_t *place);
+/* A bail within a run; one of a test of the TLB, whose place may be NULL, to be
+   written where it returns. */
+void t_run_bail(struct tr *t, uint8_t *place);
+uint8_t **t_run_test(struct tr *t, uint8_t *place, bool write);
 
-/* In the cold part: before the present instruction of a copy, and behind it. */
+/* In the cold part, without copies: the tests of one instruction, from place k
+   of the run on, lead here or to where they are made again. Returns the place
+   of the next one; the present instruction is that one, and the last exit is
+   for leaving. */
+unsigned t_split(struct tr *t, const struct tr_run *run, unsigned k);
+
+/* With copies: before the present instruction of a copy, and behind it. */
 void t_copy_begin(struct tr *t, const struct tr_run *run);
 void t_copy_insn(struct tr *t, const struct tr_run *run);

@@ -221,8 +221,7 @@ static void emit_fallback(struct tr *t, struct wants *w)
     t_vec_poison(t);
     t_vec_reset(t);
     if (ends) {
-        t_pc_to(t, RAX, t_off(t) + 4);
-        x64_jmp_to(&t->c, t->glue->leave);
+        t_leave_at(t, t_off(t) + 4);
         t->ended = true;
         return;
     }
@@ -273,6 +272,20 @@ static void emit_insn(struct tr *t, struct wants *w)
         t->put_end = NULL; /* others may come here */
 }
 
+/* Leaves behind what was executed before the instruction. */
+static void emit_splits(struct tr *t)
+{
+    for (unsigned n = 0; n < t->runs.num; n++) {
+        unsigned k = 0;
+
+        while (k < t->runs.list[n].num_places && t_has_room(t)) {
+            k = t_split(t, &t->runs.list[n], k);
+            count_up(t, t->idx ? uncounted(t, t->idx - 1) : 0);
+            t_leave_by(t, t->num_exits - 1);
+        }
+    }
+}
+
 /* The runs once more, for what their tests do not cover. */
 static void emit_copies(struct tr *t, struct wants *w)
 {
@@ -312,7 +325,7 @@ static void emit_retry(struct tr *t, unsigned n)
 }
 
 /* One stub for all bails of an instruction. */
-static void emit_bails(struct tr *t, struct wants *w)
+static void emit_bails(struct tr *t)
 {
     unsigned n = 0;
 
@@ -325,8 +338,9 @@ static void emit_bails(struct tr *t, struct wants *w)
                 x64_here(&t->c, t->bails[n].place);
         }
         count_call(t, ALU_ADD, b->idx);
-        want_record(t, w, b->idx);
         x64_call_to(&t->c, t->glue->miss);
+        x64_u32(&t->c, t->src->insn[b->idx].word);
+        x64_u16(&t->c, t->start + 4u * b->idx);
         count_call(t, ALU_SUB, b->idx);
         t_vec_poison(t);
         t_vec_reload(t, b);
@@ -338,8 +352,7 @@ static void emit_polls(struct tr *t)
 {
     for (unsigned n = 0; n < t->num_polls && t_has_room(t); n++) {
         x64_here(&t->c, t->polls[n].place);
-        t_pc_to(t, RAX, t->polls[n].target);
-        x64_jmp_to(&t->c, t->glue->leave);
+        t_leave_at(t, (int64_t)t->polls[n].target);
     }
 }
 
@@ -348,14 +361,15 @@ static void emit_links(struct tr *t)
     for (unsigned n = 0; n < t->num_exits && t_has_room(t); n++) {
         struct tr_exit *x = &t->exits[n];
 
+        if (x->is_split)
+            continue;
         x64_here(&t->c, x->place);
         if (x->pending) {
             t_flags_keep(&t->c);
             x->late = x64_jmp(&t->c);
             x64_here(&t->c, x->late);
         }
-        x64_mov_imm(&t->c, RAX, t->first_exit + n);
-        x64_jmp_to(&t->c, t->glue->link);
+        t_leave_by(t, n);
     }
 }
 
@@ -396,11 +410,9 @@ static void emit_heat(struct tr *t)
     if (t->hot)
         return;
     x64_here(&t->c, t->heat_place);
-    x64_store_imm(&t->c, false, RBP, heat_of(t),
-                  t->chaos ? TR_HOT_IN_CHAOS : TR_HOT);
-    x64_store_imm(&t->c, false, RBP, CPU(hot_block), (int32_t)t->number);
-    t_pc_to(t, RAX, t->start);
-    x64_jmp_to(&t->c, t->glue->leave);
+    x64_mov_imm(&t->c, RAX, t->number);
+    x64_mov_imm(&t->c, RCX, t->start);
+    x64_jmp_to(&t->c, t->glue->heat);
 }
 
 static void emit_first_pass(struct tr *t, struct wants *w)
@@ -461,8 +473,11 @@ bool translate_block(struct tr *t)
     if (t->loop.found && t_has_room(t))
         emit_second_pass(t, &w);
     t_span_finish(t);
-    emit_copies(t, &w);
-    emit_bails(t, &w);
+    if (t->copies)
+        emit_copies(t, &w);
+    else
+        emit_splits(t);
+    emit_bails(t);
     emit_heat(t);
     emit_polls(t);
     emit_links(t);
