@@ -157,11 +157,37 @@ void jit_cache_free(struct jit_cache *cache)
     heap_free(cache);
 }
 
+static uint64_t mix(uint64_t x)
+{
+    return x * 0x9e3779b97f4a7c15ull;
+}
+
+static struct jblock **chain_of(struct jit_cache *cache, gpa_t pa,
+                                uint32_t mode)
+{
+    return &cache
+                ->hash[mix(pa >> 2 ^ (uint64_t)mode << 40) >> (64 - HASH_BITS)];
+}
+
+static struct jpage **page_chain_of(struct jit_cache *cache, gpa_t base)
+{
+    return &cache->page_hash[mix(base) >> (64 - PAGE_HASH_BITS)];
+}
+
+/* The tables are large, and a small arena is emptied often. */
+static void empty_tables(struct jit_cache *cache)
+{
+    for (const struct jpage *p = cache->pages; p; p = p->all) {
+        *page_chain_of(cache, p->pa) = NULL;
+        for (const struct jblock *b = p->blocks; b; b = b->page_next)
+            *chain_of(cache, b->pa, b->mode) = NULL;
+    }
+    cache->pages = NULL;
+}
+
 void jit_cache_flush(struct jit_cache *cache)
 {
-    memset(cache->hash, 0, sizeof(cache->hash));
-    memset(cache->page_hash, 0, sizeof(cache->page_hash));
-    cache->pages = NULL;
+    empty_tables(cache);
     cache->used = cache->start;
     cache->meta_used = 0;
     cache->num_exits = cache->num_sites = 0;
@@ -226,18 +252,6 @@ static bool has_room(struct jit_cache *cache, unsigned count)
     return true;
 }
 
-static uint64_t mix(uint64_t x)
-{
-    return x * 0x9e3779b97f4a7c15ull;
-}
-
-static struct jblock **chain_of(struct jit_cache *cache, gpa_t pa,
-                                uint32_t mode)
-{
-    return &cache
-                ->hash[mix(pa >> 2 ^ (uint64_t)mode << 40) >> (64 - HASH_BITS)];
-}
-
 static struct hot_place *hot_slot(struct jit_cache *cache, gpa_t pa,
                                   uint32_t mode)
 {
@@ -256,8 +270,7 @@ static struct hot_place *hot_find(struct jit_cache *cache, gpa_t pa,
 static struct jpage *page_of(struct jit_cache *cache, gpa_t pa, uint32_t gen)
 {
     gpa_t base = pa & ~4095ull;
-    struct jpage **chain =
-        &cache->page_hash[mix(base) >> (64 - PAGE_HASH_BITS)];
+    struct jpage **chain = page_chain_of(cache, base);
     struct jpage *p;
 
     for (p = *chain; p; p = p->next) {
