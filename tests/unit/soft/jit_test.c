@@ -17,6 +17,7 @@
 #include "accel/accel.h"
 #include "accel/soft/cpu.h"
 #include "accel/soft/decode.h"
+#include "accel/soft/jit/glue.h"
 #include "accel/soft/jit/jit.h"
 #include "accel/soft/jit/tr.h"
 #include "accel/soft/jit/tr_regs.h"
@@ -159,6 +160,23 @@ static void test_a_loop_runs_on_its_own_link(void **state)
     assert_int_equal(r->cpu->x[0], 100000);
     assert_true(stat_of(r, "jit_links") >= 1);
     assert_true(stat_of(r, "jit_entries") < 10);
+    rig_free(r);
+}
+
+/* With the MMU off no page is in a TLB: two stores that share a test are left
+   to tier 0 four times, and then each has a test of its own. */
+static void test_a_run_that_is_often_split_gets_copies(void **state)
+{
+    const uint32_t code[] = {STR_W2_X3, STR_W2_X3 + (1 << 10), ADD_X0_1,
+                             SUB_X1_1,  cbnz_x1(-16),          HVC};
+    struct rig *r = rig_new("jit");
+
+    (void)state;
+    put_all(r, CODE, code, 6);
+    assert_int_equal(run_at(r, CODE, 1000, CODE + 0x800), EXIT_SMCCC);
+    assert_int_equal(r->cpu->x[0], 1000);
+    assert_int_equal(stat_of(r, "jit_splits"), 4);
+    assert_true(stat_of(r, "memory_slow") >= 2 * 900);
     rig_free(r);
 }
 
@@ -390,6 +408,22 @@ static void test_lockstep_agrees_with_itself(void **state)
     rig_free(r);
 }
 
+/* So that a load or store of translated code is its executor's. */
+static unsigned no_fill(struct cpu *cpu, uint64_t va, unsigned write)
+{
+    (void)cpu;
+    (void)va;
+    (void)write;
+    return 1;
+}
+
+static void refuse_fills(struct cpu *cpu)
+{
+    static jit_fill_fn *const fill = no_fill;
+
+    memcpy(&cpu->fill, &fill, sizeof(fill));
+}
+
 static const struct insn *wrong_load(struct cpu *cpu, const struct insn *i)
 {
     cpu->x[i->rd] = 42;
@@ -407,6 +441,7 @@ static void test_lockstep_names_the_instruction_that_differs(void **state)
     memcpy(table, r->cpu->fn_table, sizeof(table));
     table[OP_LDRX_imm] = wrong_load;
     r->cpu->fn_table = table;
+    refuse_fills(r->cpu);
     put_all(r, CODE, code, 5);
     assert_int_equal(run_at(r, CODE, 0, CODE + 0x800), EXIT_ERROR);
     assert_non_null(strstr(r->exit.error.text, "x0 is 0 in tier 0, 0x2a in"));
@@ -431,6 +466,7 @@ static void test_lockstep_compares_memory(void **state)
     memcpy(table, r->cpu->fn_table, sizeof(table));
     table[OP_STRW_imm] = wrong_store;
     r->cpu->fn_table = table;
+    refuse_fills(r->cpu);
     put_all(r, CODE, code, 2);
     assert_int_equal(run_at(r, CODE, 0, CODE + 0x800), EXIT_ERROR);
     assert_non_null(strstr(r->exit.error.text, "memory byte 0 is 0x40 in"));
@@ -652,6 +688,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_loop_runs_on_its_own_link),
+        cmocka_unit_test(test_a_run_that_is_often_split_gets_copies),
         cmocka_unit_test(test_a_hot_loop_is_translated_again),
         cmocka_unit_test(test_hot_code_that_changed_is_made_anew),
         cmocka_unit_test(test_changed_code_is_unlinked_and_made_anew),

@@ -122,6 +122,7 @@ static unsigned fill_tlb(struct cpu *cpu, uint64_t va, unsigned write)
 /* Decoded as if alone in its block, whose address is then its own. */
 static const struct insn *run_missed(struct cpu *cpu, const uint8_t *at)
 {
+    exec_fn *const *executors = cpu->fn_table;
     struct insn *i;
     uint32_t word;
     uint16_t off;
@@ -134,7 +135,7 @@ static const struct insn *run_missed(struct cpu *cpu, const uint8_t *at)
     cpu->blk_pc = cpu->page_base + off;
     cpu->blk = (const void *)((const char *)i - offsetof(struct block, insn));
     cpu->misses++;
-    return i->fn(cpu, i);
+    return executors[i->op](cpu, i);
 }
 
 static void tell_helpers(struct cpu *cpu)
