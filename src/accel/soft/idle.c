@@ -137,22 +137,25 @@ static void wait_in_wfe(struct cpu *cpu, uint64_t until_ns)
 
 void cpu_wfe(struct cpu *cpu)
 {
-    uint64_t now = host_mono_ns();
-    uint64_t streak = wfe_streak_ns(cpu, now);
+    uint64_t now, streak;
 
-    if (!take_event(cpu)) {
-        if (streak >= WFE_YIELD_NS) {
-            timer_update(cpu);
-            __atomic_store_n(&cpu->sleeping_wfe, true, __ATOMIC_SEQ_CST);
-            if (!take_event(cpu))
-                wait_in_wfe(cpu, now + WFE_SLEEP_NS);
-            __atomic_store_n(&cpu->sleeping_wfe, false, __ATOMIC_SEQ_CST);
-        } else if (streak >= WFE_SPIN_NS) {
-            sched_yield();
-        }
-        take_event(cpu);
+    if (take_event(cpu))
+        return;
+    now = host_mono_ns();
+    streak = wfe_streak_ns(cpu, now);
+    if (streak >= WFE_YIELD_NS) {
+        timer_update(cpu);
+        __atomic_store_n(&cpu->sleeping_wfe, true, __ATOMIC_SEQ_CST);
+        if (!take_event(cpu))
+            wait_in_wfe(cpu, now + WFE_SLEEP_NS);
+        __atomic_store_n(&cpu->sleeping_wfe, false, __ATOMIC_SEQ_CST);
+        now = host_mono_ns();
+    } else if (streak >= WFE_SPIN_NS) {
+        sched_yield();
+        now = host_mono_ns();
     }
-    cpu->wfe_last_ns = host_mono_ns();
+    take_event(cpu);
+    cpu->wfe_last_ns = now;
 }
 
 void cpu_sev(struct cpu *cpu)

@@ -229,18 +229,45 @@ static bool em_sys(struct tr *t, const struct insn *i)
     return true;
 }
 
+static void store_byte(struct tr *t, int32_t disp, unsigned imm)
+{
+    x64_u8(&t->c, 0xc6);
+    x64_modrm_mem(&t->c, 0, RBP, disp);
+    x64_u8(&t->c, imm);
+}
+
 static bool em_clrex(struct tr *t, const struct insn *i)
 {
     (void)i;
-    x64_u8(&t->c, 0xc6);
-    x64_modrm_mem(&t->c, 0, RBP, CPU(excl_size));
-    x64_u8(&t->c, 0);
+    store_byte(t, CPU(excl_size), 0);
+    t->flags_kept = true;
+    return true;
+}
+
+/* With the event there nothing is waited for, at any EL: the first WFE of each
+   round of a kernel's wait, which SEVL comes before. Another CPU's event that
+   comes between the two is one with that. */
+static bool em_wfe(struct tr *t, const struct insn *i)
+{
+    (void)i;
+    compare_byte(t, CPU(event), 0);
+    t_bail(t, CC_E);
+    store_byte(t, CPU(event), 0);
+    return true;
+}
+
+static bool em_sevl(struct tr *t, const struct insn *i)
+{
+    (void)i;
+    store_byte(t, CPU(event), 1);
     t->flags_kept = true;
     return true;
 }
 
 const struct jit_emitter jit_sys_emitters[] = {
     {OP_HINT, em_nop},
+    {OP_WFE, em_wfe},
+    {OP_SEVL, em_sevl},
     {OP_DMB, em_dmb},
     {OP_DSB, em_dsb},
     {OP_ISB, em_isb},
