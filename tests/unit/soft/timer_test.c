@@ -4,6 +4,7 @@
 #include "accel/soft/timer.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -205,7 +206,7 @@ static void *interrupt_again_and_again(void *arg)
     for (unsigned n = 0; n < ROUNDS; n++) {
         gic_spi(vm.gic, 40, true);
         while (served == n)
-            ;
+            sched_yield();
     }
     return NULL;
 }
