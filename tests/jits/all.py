@@ -66,7 +66,13 @@ def test_luajit(guest, source, expected, tier, cpus):
 
 
 @tiers(("jit", 2), ("jit,code-kib=2048", 2), ("jit,mask=avx2", 2),
-       ("jit,chaos=5", 2))
+       ("jit,regs=5", 2))
 def test_gcc(guest, tmp_path, tier, cpus):
     compile_and_run(guest, tmp_path, ["-O0", "-O1", "-O2", "-O3"], tier, cpus,
                     300)
+
+
+# Chaos forgets all of cc1 several times a second: a shorter program.
+@tiers(("jit,chaos=5", 2))
+def test_gcc_in_chaos(guest, tmp_path, tier, cpus):
+    compile_and_run(guest, tmp_path, ["-O0", "-O2"], tier, cpus, 60)

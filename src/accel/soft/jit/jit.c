@@ -22,7 +22,8 @@
 #include "accel/soft/mmu.h"
 #include "base/heap.h"
 
-enum { RUNS_IN_TIER_0 = 2, MAX_DOUBLINGS = 12, NO_EXIT = 0, MISSED_BITS = 8 };
+enum { RUNS_IN_TIER_0 = 2, NO_EXIT = 0, MISSED_BITS = 8 };
+enum { MAX_DOUBLINGS = 12, CHAOS_DOUBLINGS = 3 /* it means to translate */ };
 
 struct jit {
     /* By whether FPCR is plain, as the probe does not look at the mode. What
@@ -234,8 +235,8 @@ static bool is_hot(const struct jit *jit, struct block *cold)
 static void was_translated(const struct jit *jit, struct block *cold)
 {
     cold->heat = 0;
-    if (cold->times < MAX_DOUBLINGS && !jit->tier.chaos)
-        cold->times++; /* chaos forgets for the sake of translating */
+    if (cold->times < (jit->tier.chaos ? CHAOS_DOUBLINGS : MAX_DOUBLINGS))
+        cold->times++;
 }
 
 /* NULL: tier 0 has run something, or an abort was taken. */
