@@ -7,6 +7,7 @@
  */
 
 #include <pthread.h>
+#include <stdalign.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -102,10 +103,6 @@ struct cpu {
     uint32_t wait_mask;           /* CPUs a DSB waits for: mmu_work.c */
     uint64_t misses;              /* memory accesses that took the slow way */
     uint64_t addend[NUM_ADDENDS]; /* of groups of accesses: tr_group.h */
-    uint64_t span_moves;          /* of places of access: tr_span.h */
-    uint32_t span_when;           /* the last, in cycles of the host */
-    uint32_t hot_block;           /* number of one that is hot now, or 0 */
-    uint32_t num_worn, worn[NUM_WORN]; /* places that shall have none */
 
     uint32_t nzcv; /* N Z C V in bits 31..28, the others 0 */
     _Atomic uint32_t attention;
@@ -118,7 +115,9 @@ struct cpu {
     uint64_t excl_val[2];
     uint8_t excl_size; /* bytes; 0: monitor open */
 
-    union vreg v[32];
+    /* Translated code moves them whole: half a line further each would now and
+       then cross one. */
+    alignas(16) union vreg v[32];
     struct fp_env fp; /* FPCR and FPSR */
 
     /* PSTATE but for NZCV. Change through cpu_set_pstate or, after a direct
@@ -162,9 +161,13 @@ struct cpu {
     uint64_t insns;  /* executed, counted by block */
     uint64_t blocks; /* entered */
 
-    union vreg simd_const[NUM_SIMD_CONST]; /* of translated code */
-    uint32_t heat[NUM_HEATS];              /* of blocks by hash, counted down */
-    union vreg simd_kept[8];               /* its registers, during a fill */
+    alignas(16) union vreg simd_const[NUM_SIMD_CONST]; /* of translated code */
+    alignas(16) union vreg simd_kept[8]; /* its registers, during a fill */
+    uint32_t heat[NUM_HEATS];            /* of blocks by hash, counted down */
+    uint32_t hot_block;  /* number of one that is hot now, or 0 */
+    uint32_t span_when;  /* the last move of a span, in cycles of the host */
+    uint64_t span_moves; /* of places of access: tr_span.h */
+    uint32_t num_worn, worn[NUM_WORN]; /* places that shall have no span */
 };
 
 /* cpu->mode: everything but the physical address that decoded code depends

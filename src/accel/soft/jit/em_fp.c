@@ -66,12 +66,16 @@ static bool e_FMOV_imm(struct tr *t, const struct insn *i)
     return true;
 }
 
-/* Through memory, which is always current. */
+/* Through memory, which is always current, if no register has it. */
 static bool from_v(struct tr *t, const struct insn *i, bool x, unsigned at)
 {
     unsigned dst = t_dst(t, i->rd, RAX);
+    int held = at ? -1 : t_vheld(t, x ? 64 : 32, i->rn);
 
-    x64_load(&t->c, x, dst, RBP, CPU_V(i->rn) + (int32_t)at);
+    if (held >= 0)
+        x64_vex_rr(&t->c, V_MOVD_FROM, x, (unsigned)held, 0, dst);
+    else
+        x64_load(&t->c, x, dst, RBP, CPU_V(i->rn) + (int32_t)at);
     t_put(t, i->rd, dst);
     t->flags_kept = true;
     return true;

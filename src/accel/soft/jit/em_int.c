@@ -377,6 +377,11 @@ static bool em_add_ext(struct tr *t, const struct insn *i)
 /* CF = C, or its inverse for SBB. */
 static void carry_in(struct tr *t, bool inverted)
 {
+    if (t->flags_live) { /* the inverse is there */
+        if (!inverted)
+            x64_u8(&t->c, 0xf5);
+        return;
+    }
     x64_op_rm(&t->c, false, 0x1b6, RAX, RBP, CPU(hflags) + 1);
     x64_shift_imm(&t->c, false, SH_SHR, RAX, 1); /* bit 0 into CF */
     if (!inverted)
@@ -417,17 +422,17 @@ static bool em_sbcs(struct tr *t, const struct insn *i)
     return alu_carry(t, i, ALU_SBB, 2);
 }
 
-/* A compare under a condition: two ways that meet with hflags written. */
+/* A compare under a condition. On the other way the cold part loads the host's
+   flags, and both ways meet with NZCV in them. */
 static bool cond_compare(struct tr *t, const struct insn *i, bool is_cmp,
                          bool has_imm)
 {
     bool w = is_x(i);
     unsigned cond = FIELD(i, 15, 12), imm = FIELD(i, 20, 16);
-    uint8_t *otherwise = NULL, *done;
     unsigned a;
 
     if (cond < 14)
-        otherwise = x64_jcc(&t->c, t_cond(t, cond) ^ 1);
+        t_flags_const(t, t_cond(t, cond) ^ 1, FIELD(i, 3, 0));
     if (is_cmp) {
         a = t_get(t, i->rn, RAX);
         if (has_imm)
@@ -440,16 +445,11 @@ static bool cond_compare(struct tr *t, const struct insn *i, bool is_cmp,
             x64_alu_ri(&t->c, w, ALU_ADD, RAX, (int32_t)imm);
         else
             t_alu(t, w, ALU_ADD, RAX, i->rm);
+        x64_u8(&t->c, 0xf5); /* cmc */
     }
-    t_flags_set(t, is_cmp);
-    if (otherwise) {
-        done = x64_jmp(&t->c);
-        x64_here(&t->c, otherwise);
-        x64_store_imm(&t->c, false, RBP, CPU(hflags),
-                      t_hflags_of(FIELD(i, 3, 0)));
-        x64_here(&t->c, done);
-        t->flags_live = t->flags_kept = false;
-    }
+    t_flags_const_here(t);
+    t->put_end = NULL; /* two ways meet */
+    t_flags_set(t, true);
     return true;
 }
 

@@ -6,6 +6,7 @@
  */
 
 #include "accel/soft/jit/tr_group.h"
+#include "accel/soft/jit/translate.h"
 #include "accel/soft/jit/x64_vec.h"
 
 /* What kind of access a row is. */
@@ -116,6 +117,68 @@ static bool lies_beside(const struct tr *t, const struct insn *i)
            i->ra < REG_SP && t_pinned(t, i->rd) < 0 && t_pinned(t, i->ra) < 0;
 }
 
+static bool is_ldp(const struct insn *i)
+{
+    return i->op == OP_LDPX_imm || i->op == OP_LDPX_post ||
+           i->op == OP_LDPX_pre;
+}
+
+/* Does instruction k write a register of the pair, as far as one can tell? */
+static bool may_write(const struct tr *t, unsigned k, const struct insn *pair)
+{
+    const struct insn *i = &t->src->insn[k];
+    const struct t_access *a = t_access(i->op);
+
+    switch (i->op) {
+    case OP_B_cond:
+    case OP_CBZ_x:
+    case OP_CBNZ_x:
+    case OP_CBZ_w:
+    case OP_CBNZ_w:
+        return false;
+    default:
+        break;
+    }
+    if (a->bytes) {
+        if (a->index != T_OFF && (i->rn == pair->rd || i->rn == pair->ra))
+            return true;
+        return !a->write && !a->is_v &&
+               (i->rd == pair->rd || i->rd == pair->ra ||
+                (a->pair && (i->ra == pair->rd || i->ra == pair->ra)));
+    }
+    return t_effect(i->op) == T_ANYTHING || i->rd == pair->rd ||
+           i->rd == pair->ra;
+}
+
+static bool is_own_loop(const struct block *src)
+{
+    const struct insn *last = &src->insn[src->count - 1];
+
+    return (last->op == OP_B_cond || last->op == OP_CBNZ_x) && last->imm == 0;
+}
+
+/* A pair of registers that one vector move stores: it must have been written by
+   one as well, in this block or in its last turn. */
+static bool lay_beside(const struct tr *t, const struct insn *i)
+{
+    unsigned count = t->src->count;
+
+    if (!lies_beside(t, i) && i->rn != REG_SP)
+        return false;
+    for (unsigned n = 1; n < count; n++) {
+        unsigned k = (t->idx + count - n) % count;
+        const struct insn *p = &t->src->insn[k];
+
+        if (k == count - 1 && !is_own_loop(t->src))
+            return false;
+        if (is_ldp(p) && p->rd == i->rd && p->ra == i->ra)
+            return translate_will_try(t, k) && lies_beside(t, p);
+        if (may_write(t, k, i))
+            return false;
+    }
+    return false;
+}
+
 /* Pairs: one check for both. What is loaded may be the base: it goes last. */
 static bool load_pair(struct tr *t, const struct insn *i, enum load_kind kind,
                       enum mode mode)
@@ -144,8 +207,13 @@ static bool store_pair(struct tr *t, const struct insn *i, unsigned log2,
 {
     struct t_place p = place(t, i, mode, 2u << log2, true);
 
-    store_to(t, log2, i->rd, &p, 0);
-    store_to(t, log2, i->ra, &p, 1 << log2);
+    if (log2 == 3 && lay_beside(t, i)) {
+        x64_vex_rm(&t->c, V_MOVUPS, false, 0, 0, RBP, CPU_X(i->rd));
+        x64_vex_sib(&t->c, V_MOVUPS_ST, false, 0, 0, p.va, RDX, p.disp);
+    } else {
+        store_to(t, log2, i->rd, &p, 0);
+        store_to(t, log2, i->ra, &p, 1 << log2);
+    }
     write_back(t, i, mode, &p);
     return true;
 }

@@ -8,6 +8,7 @@
 #include "accel/soft/jit/tr_group.h"
 #include "accel/soft/jit/tr_span.h"
 #include "accel/soft/jit/tr_vec.h"
+#include "accel/soft/jit/translate.h"
 
 #include "accel/soft/mmu.h"
 
@@ -272,6 +273,24 @@ static void exit_near(struct tr *t, enum x64_cc cc, uint64_t offset)
         t_flags_settle(t);
 }
 
+/* Flags that the loop sets before it reads them are written on the way out. */
+static void close_loop_if(struct tr *t, enum x64_cc cc)
+{
+    bool late = t->flags_pending && translate_sets_flags(t->src);
+    uint8_t *out;
+
+    if (t->flags_pending && !late)
+        t_flags_keep(&t->c);
+    t->flags_pending = false;
+    t_vec_restore(t, &t->loop.vec);
+    out = x64_jcc(&t->c, cc ^ 1);
+    go_round(t);
+    x64_here(&t->c, out);
+    if (late)
+        t_flags_keep(&t->c);
+    x64_jmp_to(&t->c, t->loop.out);
+}
+
 void t_exit_if(struct tr *t, enum x64_cc cc, uint64_t offset)
 {
     uint8_t *not_taken;
@@ -280,15 +299,13 @@ void t_exit_if(struct tr *t, enum x64_cc cc, uint64_t offset)
         exit_near(t, cc, offset);
         return;
     }
+    if (closes_loop(t)) {
+        close_loop_if(t, cc);
+        return;
+    }
     if (t->flags_pending)
         t_flags_keep(&t->c);
     t->flags_pending = false;
-    if (closes_loop(t)) {
-        t_vec_restore(t, &t->loop.vec);
-        x64_jcc_to(&t->c, cc ^ 1, t->loop.out);
-        go_round(t);
-        return;
-    }
     if (enters_loop(t, offset)) {
         t->loop.enter = x64_jcc(&t->c, cc);
         t->loop.out = t->c.p;

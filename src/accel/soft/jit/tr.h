@@ -67,6 +67,14 @@ struct tr_poll {
     uint64_t target;
 };
 
+/* A way on which the flags are a constant, loaded in the cold part. */
+enum { TR_MAX_CONSTS = 4 * BLOCK_MAX_INSNS };
+struct tr_flags_const {
+    uint8_t *place; /* of the jump there */
+    uint8_t *back;  /* where it goes on */
+    uint8_t nzcv;
+};
+
 struct tr_bail {
     uint8_t *place; /* of the jump to the cold part */
     uint8_t *back;  /* where it goes on */
@@ -222,6 +230,8 @@ struct tr {
     struct tr_vec vec; /* tr_vec.h */
     struct tr_loop loop;
     struct tr_runs runs;
+    struct tr_flags_const consts[TR_MAX_CONSTS];
+    unsigned num_consts;
     bool hot;            /* worth more work, and more room */
     uint64_t plain;      /* mask: instructions that shall have no spans */
     uint32_t number;     /* of the block: the cache's */
@@ -320,6 +330,12 @@ void t_flags_set(struct tr *t, bool inverted);
 enum { T_KEEP_BYTES = 11 };
 void t_flags_keep(struct x64 *c);
 void t_flags_settle(struct tr *t);
+
+/* If cc, NZCV is that, and it goes on at t_flags_const_here. The last is the
+   cold part of all of them. */
+void t_flags_const(struct tr *t, enum x64_cc cc, unsigned nzcv);
+void t_flags_const_here(struct tr *t);
+void t_flags_finish(struct tr *t);
 
 /* eax = cpu->hflags in the Arm's places. Clobbers rcx, rdx. */
 void t_flags_to_arm(struct x64 *c);

@@ -56,11 +56,10 @@ static bool reads_flags(uint32_t word)
            kind == 0x1a800000;   /* CSEL and kin */
 }
 
-/* CCMP and FCCMP set them on one of two ways. */
+/* FCCMP sets them on one of two ways. */
 static bool sets_on_one_way(const struct insn *i)
 {
-    return (i->word & 0x1fe00000) == 0x1a400000 ||
-           (i->word & 0x5f200c00) == 0x1e200400;
+    return (i->word & 0x5f200c00) == 0x1e200400;
 }
 
 /* Does the block set the flags from instruction k on, before it reads them or
@@ -111,6 +110,37 @@ void t_flags_set(struct tr *t, bool inverted)
             return;
     }
     t_flags_keep(&t->c);
+}
+
+void t_flags_const(struct tr *t, enum x64_cc cc, unsigned nzcv)
+{
+    struct tr_flags_const *f = &t->consts[t->num_consts++];
+
+    check(t->num_consts <= TR_MAX_CONSTS);
+    f->place = x64_jcc(&t->c, cc);
+    f->back = NULL;
+    f->nzcv = (uint8_t)nzcv;
+}
+
+void t_flags_const_here(struct tr *t)
+{
+    if (t->num_consts && !t->consts[t->num_consts - 1].back)
+        t->consts[t->num_consts - 1].back = t->c.p;
+}
+
+/* 127 + 1 overflows a byte, and SAHF leaves that alone. */
+void t_flags_finish(struct tr *t)
+{
+    for (unsigned n = 0; n < t->num_consts && t_has_room(t); n++) {
+        const struct tr_flags_const *f = &t->consts[n];
+        uint32_t flags = (uint32_t)t_hflags_of(f->nzcv);
+
+        x64_here(&t->c, f->place);
+        x64_mov_imm(&t->c, RAX, (flags & 0xff00) | (flags & 1 ? 127 : 0));
+        x64_u16(&t->c, 0x0104); /* add al, 1 */
+        x64_u8(&t->c, 0x9e);    /* sahf */
+        x64_jmp_to(&t->c, f->back);
+    }
 }
 
 void t_flags_settle(struct tr *t)

@@ -156,6 +156,15 @@ static void copy_low(struct tr *t, unsigned bits, unsigned xmm, unsigned src)
         x64_vex_rri(&t->c, V_INSERTPS, false, xmm, src, src, 0xe);
 }
 
+int t_vheld(struct tr *t, unsigned bits, unsigned n)
+{
+    int r;
+
+    begin(t);
+    r = find(t, n);
+    return r != NONE && t->vec.reg[r].valid >= bits ? (int)hand_out(t, r) : -1;
+}
+
 unsigned t_vget_part(struct tr *t, unsigned bits, unsigned n)
 {
     int r;

@@ -22,6 +22,9 @@
 unsigned t_vget(struct tr *t, unsigned n);
 unsigned t_vget_part(struct tr *t, unsigned bits, unsigned n);
 
+/* The register that holds the low `bits` of Vn, likewise, or -1. */
+int t_vheld(struct tr *t, unsigned bits, unsigned n);
+
 /* xmm = Vn, xmm one of the scratch registers. */
 void t_vload(struct tr *t, unsigned xmm, unsigned n);
 

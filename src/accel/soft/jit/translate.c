@@ -418,7 +418,7 @@ static void emit_heat(struct tr *t)
 static void emit_first_pass(struct tr *t, struct wants *w)
 {
     t->loop.found = t->loop.second_pass = false;
-    t->num_spans = 0;
+    t->num_spans = t->num_consts = 0;
     t->put_end = NULL;
     t->runs.num = t->runs.num_places = 0;
     t->runs.open = NULL;
@@ -477,6 +477,7 @@ bool translate_block(struct tr *t)
         emit_copies(t, &w);
     else
         emit_splits(t);
+    t_flags_finish(t);
     emit_bails(t);
     emit_heat(t);
     emit_polls(t);
