@@ -150,32 +150,38 @@ static bool may_write(const struct tr *t, unsigned k, const struct insn *pair)
            i->rd == pair->ra;
 }
 
-static bool is_own_loop(const struct block *src)
+/* Behind the first branch to the block's own start; 0: there is none. */
+static unsigned loop_end(const struct block *src)
 {
-    const struct insn *last = &src->insn[src->count - 1];
+    for (unsigned k = 0; k < src->count; k++) {
+        const struct insn *i = &src->insn[k];
 
-    return (last->op == OP_B_cond || last->op == OP_CBNZ_x) && last->imm == 0;
+        if ((i->op == OP_B_cond || i->op == OP_CBNZ_x) && i->imm == 0)
+            return k + 1;
+    }
+    return 0;
 }
 
 /* A pair of registers that one vector move stores: it must have been written by
    one as well, in this block or in its last turn. */
 static bool lay_beside(const struct tr *t, const struct insn *i)
 {
-    unsigned count = t->src->count;
+    unsigned end = loop_end(t->src), k = t->idx;
 
     if (!lies_beside(t, i) && i->rn != REG_SP)
         return false;
-    for (unsigned n = 1; n < count; n++) {
-        unsigned k = (t->idx + count - n) % count;
-        const struct insn *p = &t->src->insn[k];
+    do {
+        const struct insn *p;
 
-        if (k == count - 1 && !is_own_loop(t->src))
+        if (k == 0 && t->idx >= end)
             return false;
+        k = (k ? k : end) - 1;
+        p = &t->src->insn[k];
         if (is_ldp(p) && p->rd == i->rd && p->ra == i->ra)
             return translate_will_try(t, k) && lies_beside(t, p);
-        if (may_write(t, k, i))
+        if (k != t->idx && may_write(t, k, i))
             return false;
-    }
+    } while (k != t->idx);
     return false;
 }
 
