@@ -30,16 +30,17 @@ again()
     "$@"
 }
 
-# A Debian mirror: the one that is named, that of the system, or everybody's.
+# A Debian mirror: the one that is named, or the first that apt knows.
 debian_mirror()
 {
     local found
 
-    found=${SQUIB_DEBIAN_MIRROR:-$(grep -rhoE \
-        '^[^#]*https?://[^ ]*/debian/?( |$)' \
-        /etc/apt/sources.list /etc/apt/sources.list.d 2>/dev/null |
-        grep -oE 'https?://[^ ]*' | head -n 1)} || true
-    printf '%s\n' "${found:-http://deb.debian.org/debian}"
+    found=${SQUIB_DEBIAN_MIRROR:-$(apt-get indextargets \
+        --format '$(REPO_URI)' 2>/dev/null |
+        grep -E '^https?://.*/debian/?$' | head -n 1)} || true
+    [ -n "$found" ] ||
+        die "apt knows no Debian mirror: name one in SQUIB_DEBIAN_MIRROR"
+    printf '%s\n' "$found"
 }
 
 # The last thing a log says, short enough for one line of a terminal.
