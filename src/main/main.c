@@ -21,10 +21,12 @@ static int run_guest(const struct run_options *run, struct err *e)
                                    .fd = STDERR_FILENO,
                                    .level = (enum log_level)run->log_level,
                                    .show_level = true};
+    int rc;
 
     log_configure(&log);
     fatal_install(STDIN_FILENO);
-    return session_run(&run->vm, &opt, e);
+    rc = run_check_files(run, e);
+    return rc < 0 ? rc : session_run(&run->vm, &opt, e);
 }
 
 static int run_main(int argc, char **argv)

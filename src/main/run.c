@@ -48,7 +48,8 @@ static const char usage[] =
     "  -d, --disk FILE[:OPTIONS]\n"
     "                       a disk, /dev/vda and so on; may come again. Options,\n"
     "                       with commas: ro, root, unsafe, async, discard.\n"
-    "                       Without --initrd the first one is the root\n"
+    "                       Without --initrd the first one is the root. A\n"
+    "                       name with a colon has one more at its end\n"
     "  -n, --net tap=NAME|user[:FORWARDS][,mac=M][,mtu=N]\n"
     "                       a network interface, eth0 and so on; may come "
     "again.\n"
@@ -256,7 +257,7 @@ static int check_balloon(const struct run_options *run, struct err *e)
                                                 run->vm.mem_size_mib, e) < 0)
         return err_set(e, -EINVAL,
                        "--balloon: %u MiB cannot be taken from a guest of "
-                       "%llu: give a smaller size, or more with --mem",
+                       "%llu MiB: give a smaller size, or more with --mem",
                        d->balloon.amount_mib,
                        (unsigned long long)run->vm.mem_size_mib);
     return 0;
@@ -280,6 +281,9 @@ static int parse_vsock(struct vsock_config *vsock, const char *text,
                            "to %u",
                            comma + strlen(option), DEFAULT_CID, UINT32_MAX);
     }
+    if (!len) /* the kernel would make up an address nobody knows */
+        return err_set(e, -EINVAL,
+                       "--vsock: where? Give the path of a socket to make");
     vsock->uds_path = heap_strdup(text);
     if (!vsock->uds_path)
         return err_set(e, -ENOMEM, "out of memory");
@@ -316,6 +320,11 @@ static int add_vsock(struct run_options *run, const char *text, struct err *e)
         return rc;
     remove_stale_socket(vsock.uds_path);
     rc = devices_put_vsock(&run->vm.devices, &vsock, e);
+    if (rc == -EADDRINUSE)
+        return err_set(e, rc,
+                       "--vsock %.128s: %s: remove what is there, or give "
+                       "another path",
+                       text, strerror(EADDRINUSE));
     return rc < 0 ? err_prefix(e, "--vsock %.128s", text), rc : 0;
 }
 
@@ -390,7 +399,8 @@ static int bad_option(int option, char **argv, struct err *e)
     if (option == ':')
         return err_set(e, -EINVAL, "%.64s needs a value: see squib run --help",
                        arg);
-    if (optopt && optopt < 256)
+    /* One that exists was --long=VALUE and takes none. */
+    if (optopt && optopt < 256 && !strchr(short_options, optopt))
         return err_set(e, -EINVAL,
                        "there is no option -%c: see squib run --help", optopt);
     return err_set(e, -EINVAL,
@@ -409,7 +419,7 @@ static int take_all(struct run_options *run, int argc, char **argv,
         if (option == '?' || option == ':')
             return bad_option(option, argv, e);
         rc = take(run, option, line, e);
-        if (rc < 0)
+        if (rc < 0 || run->help)
             return rc;
     }
     if (optind < argc && !run->vm.kernel_path)
@@ -474,7 +484,7 @@ int run_parse(struct run_options *run, int argc, char **argv, struct err *e)
                      "raw Image, or that in gzip or zstd");
     if (rc == 0 && !run->help)
         rc = compose_args(run, &appended, e);
-    if (rc == 0)
+    if (rc == 0 && !run->help)
         rc = check_balloon(run, e);
     if (rc == 0 && !run->help)
         rc = run_share_metadata(run, e);
@@ -482,6 +492,15 @@ int run_parse(struct run_options *run, int argc, char **argv, struct err *e)
         !names(run->vm.boot_args, "root="))
         run_choose_root(&run->vm.devices);
     buf_release(&appended);
+    return rc;
+}
+
+int run_check_files(const struct run_options *run, struct err *e)
+{
+    int rc = run_probe("--kernel", run->vm.kernel_path, R_OK, e);
+
+    if (rc == 0 && run->vm.initrd_path)
+        rc = run_probe("--initrd", run->vm.initrd_path, R_OK, e);
     return rc;
 }
 

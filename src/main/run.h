@@ -25,6 +25,12 @@ struct run_options {
 int run_parse(struct run_options *run, int argc, char **argv, struct err *e);
 void run_release(struct run_options *run);
 
+/* For people: what opens a file later says less plainly what is wrong with it,
+   in upstream's words, and may not even name it. `mode` is that of access().
+   The second: the kernel and the initrd. */
+int run_probe(const char *option, const char *path, int mode, struct err *e);
+int run_check_files(const struct run_options *run, struct err *e);
+
 const char *run_usage(void);
 
 /* "512", "512M", "512MiB", "2G": in MiB; false if it is none of these. */

@@ -66,13 +66,25 @@ static int each_option(const char *text,
     return rc;
 }
 
-/* For people: what will open it says the same less plainly. */
+int run_probe(const char *option, const char *path, int mode, struct err *e)
+{
+    if (!*path)
+        return err_set(e, -EINVAL, "%s: which file? Give its name", option);
+    if (access(path, mode) < 0)
+        return err_set(e, -errno, "%s: %.256s: %s", option, path,
+                       strerror(errno));
+    return 0;
+}
+
 static int probe(const char *option, const char *path, bool read_only,
                  struct err *e)
 {
+    int rc = run_probe(option, path, read_only ? R_OK : R_OK | W_OK, e);
     struct stat st;
 
-    if (access(path, read_only ? R_OK : R_OK | W_OK) < 0 || stat(path, &st) < 0)
+    if (rc < 0)
+        return rc;
+    if (stat(path, &st) < 0)
         return err_set(e, -errno, "%s: %.256s: %s", option, path,
                        strerror(errno));
     if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
@@ -80,6 +92,18 @@ static int probe(const char *option, const char *path, bool read_only,
                        "%s: %.256s: neither a file nor a block device", option,
                        path);
     return 0;
+}
+
+/* What follows the colon of a name is no option, and what precedes it may be no
+   file. */
+static int explain_colon(const char *option, const char *text, struct err *e)
+{
+    if (options_of(text) && access(text, F_OK) == 0)
+        err_set(e, e->code,
+                "%s: %.256s: a name with a colon is written with one more at "
+                "its end",
+                option, text);
+    return e->code;
 }
 
 /* ---- disks ---- */
@@ -124,7 +148,7 @@ int run_add_disk(struct vm_devices *d, const char *text, struct err *e)
     if (rc < 0) {
         heap_free(drive.id);
         heap_free(drive.path);
-        return rc;
+        return explain_colon("--disk", text, e);
     }
     rc = devices_put_drive(d, &drive, e);
     return rc < 0 ? err_prefix(e, "--disk %.128s", text), rc : 0;
@@ -163,7 +187,7 @@ int run_add_pmem(struct vm_devices *d, const char *text, struct err *e)
     if (rc < 0) {
         heap_free(pmem.id);
         heap_free(pmem.path);
-        return rc;
+        return explain_colon("--pmem", text, e);
     }
     rc = devices_put_pmem(d, &pmem, e);
     return rc < 0 ? err_prefix(e, "--pmem %.128s", text), rc : 0;

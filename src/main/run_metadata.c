@@ -17,8 +17,12 @@ static int fill_store(struct run_options *run, struct err *e)
 {
     const char *path = run->metadata_path;
     struct buf text = {0};
-    int rc = config_file_read_as(path, "metadata", &text, e);
+    int rc;
 
+    if (!*path)
+        return err_set(e, -EINVAL,
+                       "--share-metadata: which file? Give one of JSON");
+    rc = config_file_read_as(path, "metadata", &text, e);
     if (rc == 0) {
         rc = mmds_put(mmds_link_store(run->mmds), buf_text(&text), text.len, e);
         if (rc == -E2BIG)

@@ -130,6 +130,7 @@ def test_numbers_must_be_numbers(squib, flag, kind, value):
         (["-k", "k", "-a", "x" * 2100], "--append: The kernel command line is invalid"),
         (["--nonsense"], "there is no option --nonsense"),
         (["-k"], "needs a value"),
+        (["-k", "k", "--vsock", ""], "--vsock: where?"),
     ],
 )
 def test_run_explains_itself(squib, args, sentence):
@@ -138,6 +139,13 @@ def test_run_explains_itself(squib, args, sentence):
     assert result.err.startswith("squib run: ")
     assert sentence in result.err
     assert result.out == ""
+
+
+def test_run_names_the_file_that_is_not_there(squib, tmp_path):
+    for args, option in ((["/nowhere"], "--kernel"), ([tmp_path, "-i", "/nowhere"], "--initrd")):
+        result = squib("run", *args)
+        assert result.code == 1
+        assert result.err == f"squib run: {option}: /nowhere: No such file or directory\n"
 
 
 def test_run_has_help(squib):

@@ -167,6 +167,22 @@ static void errors_name_the_fix(void **state)
          "--vsock /no/such/folder/v.sock: Cannot create backend for vsock "
          "device: Error binding to the host-side Unix socket: No such file or "
          "directory (os error 2)"},
+        {{"-k", "k", "--vsock", ""},
+         "--vsock: where? Give the path of a socket to make"},
+        {{"-k", "k", "--vsock", ",cid=5"},
+         "--vsock: where? Give the path of a socket to make"},
+        {{"-k", "k", "--vsock", "/"},
+         "--vsock /: Address already in use: remove what is there, or give "
+         "another path"},
+        {{"-k", "k", "--disk", ":ro"}, "--disk: which file? Give its name"},
+        {{"-k", "k", "--pmem", ""}, "--pmem: which file? Give its name"},
+        {{"-k", "k", "--share-metadata", ""},
+         "--share-metadata: which file? Give one of JSON"},
+        {{"-k", "k", "--balloon", "513"},
+         "--balloon: 513 MiB cannot be taken from a guest of 512 MiB: give a "
+         "smaller size, or more with --mem"},
+        {{"--help=1"},
+         "there is no option --help=1 here: see squib run --help"},
         {{"-z"}, "there is no option -z: see squib run --help"},
         {{"-k", "k", "-a", "a\tb"},
          "--append: The kernel command line is invalid: String contains a "
@@ -178,6 +194,74 @@ static void errors_name_the_fix(void **state)
     (void)state;
     for (size_t n = 0; n < ARRAY_LEN(rows); n++) {
         assert_true(parse(&run, rows[n].words, &e) < 0);
+        assert_string_equal(e.text, rows[n].want);
+        run_release(&run);
+    }
+}
+
+static void a_name_with_a_colon_is_explained(void **state)
+{
+    static const char *const options[] = {"--disk", "--pmem"};
+    static const char *const names[] = {"run-a:b.img", "run-c:"};
+    struct run_options run;
+    struct err e;
+    char want[128];
+
+    (void)state;
+    for (size_t n = 0; n < 4; n++) {
+        const char *option = options[n / 2], *name = names[n % 2];
+        const char *words[] = {"-k", "k", option, name, NULL};
+
+        close(open(name, O_CREAT | O_WRONLY | O_TRUNC, 0600));
+        assert_true(parse(&run, words, &e) < 0);
+        snprintf(want, sizeof(want),
+                 "%s: %s: a name with a colon is written with one more at its "
+                 "end",
+                 option, name);
+        assert_string_equal(e.text, want);
+        run_release(&run);
+        unlink(name);
+    }
+}
+
+static void help_is_there_whatever_follows(void **state)
+{
+    static const char *const rows[][5] = {
+        {"--help", "--disk", "/no/such/disk", NULL},
+        {"--help", "--nonsense", NULL},
+        {"--balloon", "1G", "--help", NULL},
+    };
+    struct run_options run;
+    struct err e;
+
+    (void)state;
+    for (size_t n = 0; n < ARRAY_LEN(rows); n++) {
+        assert_int_equal(parse(&run, rows[n], &e), 0);
+        assert_true(run.help);
+        run_release(&run);
+    }
+}
+
+static void a_missing_kernel_or_initrd_is_named(void **state)
+{
+    static const struct {
+        const char *words[MAX_WORDS];
+        const char *want;
+    } rows[] = {
+        {{"-k", "/no/such/Image"},
+         "--kernel: /no/such/Image: No such file or directory"},
+        {{"-k", ""}, "--kernel: which file? Give its name"},
+        {{"-k", "/dev/null", "-i", "/no/such/rd"},
+         "--initrd: /no/such/rd: No such file or directory"},
+        {{"-k", "/dev/null", "-i", ""}, "--initrd: which file? Give its name"},
+    };
+    struct run_options run;
+    struct err e;
+
+    (void)state;
+    for (size_t n = 0; n < ARRAY_LEN(rows); n++) {
+        assert_int_equal(parse(&run, rows[n].words, &e), 0);
+        assert_true(run_check_files(&run, &e) < 0);
         assert_string_equal(e.text, rows[n].want);
         run_release(&run);
     }
@@ -466,6 +550,9 @@ int main(void)
         cmocka_unit_test(every_option_is_taken),
         cmocka_unit_test(a_console_of_ones_own_replaces_the_default),
         cmocka_unit_test(errors_name_the_fix),
+        cmocka_unit_test(a_name_with_a_colon_is_explained),
+        cmocka_unit_test(help_is_there_whatever_follows),
+        cmocka_unit_test(a_missing_kernel_or_initrd_is_named),
         cmocka_unit_test(disks_have_options_and_an_order),
         cmocka_unit_test(pmem_files_have_options_and_may_be_the_root),
         cmocka_unit_test(memory_can_be_plugged_and_linux_uses_it),
