@@ -230,6 +230,8 @@ static void finish(struct block *b, struct request *r, uint8_t status)
         count(b, r);
     else if (status == S_IOERR)
         metric_inc(&b->stats.execute_fails);
+    else
+        metric_inc(&b->stats.invalid_reqs_count);
     *r->status = status;
     gmem_written(b->base.ram, r->status_gpa, 1);
     virtq_push(&b->base.queues[0], r->chain.head,
@@ -250,8 +252,13 @@ static void finish_io(struct block *b, struct request *r, int rc)
 
 /* --- carrying it out --- */
 
+/* 5.2.6: the driver's buffer is 20 bytes. Half an ID would be another's. */
 static void get_id(struct block *b, struct request *r)
 {
+    if (r->bytes < sizeof(b->file.id)) {
+        finish(b, r, S_IOERR);
+        return;
+    }
     r->bytes = virtq_write(&r->chain, 0, b->file.id, sizeof(b->file.id));
     finish(b, r, S_OK);
 }

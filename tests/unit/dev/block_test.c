@@ -209,17 +209,42 @@ static void the_id_is_the_files(void **state)
     assert_int_equal(finish().len, 21);
     assert_int_equal(status(), OK);
     assert_memory_equal(at(&d, BUFFER_AT, 20), want, MIN(strlen(want), 20));
-    assert_int_equal(ask(T_ID, 0, 4), OK); /* only what there is room for */
+    offer(T_ID, 0, 512);
+    assert_int_equal(finish().len, 21);
+    assert_int_equal(status(), OK);
+}
+
+static void an_id_without_room_for_it_is_an_error(void **state)
+{
+    static const uint32_t sizes[] = {0, 1, 19};
+    const uint8_t *buf = at(&d, BUFFER_AT, 20);
+
+    (void)state;
+    memset(at(&d, BUFFER_AT, 20), NOT_WRITTEN, 20);
+    for (unsigned n = 0; n < ARRAY_LEN(sizes); n++) {
+        offer(T_ID, 0, sizes[n]);
+        assert_int_equal(finish().len, 1);
+        assert_int_equal(status(), IOERR);
+        assert_int_equal(buf[0], NOT_WRITTEN);
+    }
+    assert_int_equal(metric_get(&block_metrics_of(dev)->execute_fails), 3);
 }
 
 static void what_it_does_not_know_it_says(void **state)
 {
     static const uint32_t types[] = {2, 3, 5, 7, 9, 11, 13, 14, UINT32_MAX};
+    unsigned asked = 0;
 
     (void)state;
-    for (unsigned n = 0; n < ARRAY_LEN(types); n++)
-        if (types[n] != T_DISCARD || !cfg.discard)
-            assert_int_equal(ask(types[n], 0, 512), UNSUPP);
+    for (unsigned n = 0; n < ARRAY_LEN(types); n++) {
+        if (types[n] == T_DISCARD && cfg.discard)
+            continue;
+        assert_int_equal(ask(types[n], 0, 512), UNSUPP);
+        asked++;
+    }
+    assert_int_equal(metric_get(&block_metrics_of(dev)->invalid_reqs_count),
+                     asked);
+    assert_int_equal(metric_get(&block_metrics_of(dev)->execute_fails), 0);
 }
 
 static void a_chain_that_is_no_request_comes_back_empty(void **state)
@@ -530,6 +555,7 @@ int main(void)
         BOTH(flush_is_done),
         TEST(flush_is_done, ro),
         BOTH(the_id_is_the_files),
+        BOTH(an_id_without_room_for_it_is_an_error),
         BOTH(what_it_does_not_know_it_says),
         BOTH(a_chain_that_is_no_request_comes_back_empty),
         BOTH(buffers_may_be_cut_anywhere),
