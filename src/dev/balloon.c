@@ -427,12 +427,13 @@ static void balloon_reset(struct virtio_dev *dev)
     pthread_mutex_unlock(&b->lock);
 }
 
-/* A run of hints does not outlive a pause: what was hinted at may be used. */
+/* A run of hints does not outlive a pause: what was hinted at may be used. As
+   upstream, "done" is said whether there was one or not. */
 static void balloon_resumed(struct virtio_dev *dev)
 {
     struct balloon *b = to_balloon(dev);
 
-    if (b->hinting.host_cmd >= BALLOON_HINT_FIRST)
+    if (dev->offered & F_FREE_PAGE_HINT)
         set_hint_command(b, BALLOON_HINT_DONE);
 }
 

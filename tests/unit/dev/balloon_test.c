@@ -582,6 +582,27 @@ static void a_run_does_not_outlive_a_pause(void **state)
     assert_int_equal(hinting().host_cmd, 1);
 }
 
+static void after_a_pause_the_command_is_done(void **state)
+{
+    (void)state;
+    assert_int_equal(hinting().host_cmd, 0);
+    virtio_dev_resumed(dev);
+    assert_int_equal(hinting().host_cmd, 1);
+    assert_int_equal(config(8), 1);
+    assert_int_equal(balloon_hint_start(dev, true, NULL), 0);
+    assert_int_equal(hinting().host_cmd, 2); /* runs count from there */
+}
+
+/* Without hinting the field is nobody's, and stays. */
+static void without_hinting_a_pause_says_nothing(void **state)
+{
+    (void)state;
+    start(1ull << 32, 2);
+    assert_true(dev->active);
+    virtio_dev_resumed(dev);
+    assert_int_equal(config(8), 0);
+}
+
 /* The driver takes statistics and reporting only: its third and fourth queue
    are those. */
 static void queues_of_features_not_taken_close_up(void **state)
@@ -649,6 +670,8 @@ int main(void)
         TEST(a_run_may_wait_for_the_stop),
         TEST(half_a_command_is_counted),
         TEST(a_run_does_not_outlive_a_pause),
+        TEST(after_a_pause_the_command_is_done),
+        SMALL(without_hinting_a_pause_says_nothing),
         TEST(queues_of_features_not_taken_close_up),
         TEST(no_memory_for_it_is_an_error),
     };
