@@ -325,6 +325,11 @@ static int add_vsock(struct run_options *run, const char *text, struct err *e)
                        "--vsock %.128s: %s: remove what is there, or give "
                        "another path",
                        text, strerror(EADDRINUSE));
+    if (rc == -ENAMETOOLONG)
+        return err_set(e, rc,
+                       "--vsock %.128s: this path is too long for a socket: "
+                       "give a shorter one, such as /tmp/v.sock",
+                       text);
     return rc < 0 ? err_prefix(e, "--vsock %.128s", text), rc : 0;
 }
 
@@ -501,7 +506,7 @@ int run_check_files(const struct run_options *run, struct err *e)
 
     if (rc == 0 && run->vm.initrd_path)
         rc = run_probe("--initrd", run->vm.initrd_path, R_OK, e);
-    return rc;
+    return rc < 0 ? rc : run_check_pmems(&run->vm.devices, e);
 }
 
 void run_release(struct run_options *run)

@@ -27,8 +27,9 @@ void run_release(struct run_options *run);
 
 /* For people: what opens a file later says less plainly what is wrong with it,
    in upstream's words, and may not even name it. `mode` is that of access().
-   The second: the kernel and the initrd. */
+   The others: empty files of --pmem; these, the kernel and the initrd. */
 int run_probe(const char *option, const char *path, int mode, struct err *e);
+int run_check_pmems(const struct vm_devices *d, struct err *e);
 int run_check_files(const struct run_options *run, struct err *e);
 
 const char *run_usage(void);

@@ -193,6 +193,21 @@ int run_add_pmem(struct vm_devices *d, const char *text, struct err *e)
     return rc < 0 ? err_prefix(e, "--pmem %.128s", text), rc : 0;
 }
 
+int run_check_pmems(const struct vm_devices *d, struct err *e)
+{
+    for (size_t n = 0; n < d->num_pmems; n++) {
+        const char *path = d->pmems[n].path;
+        struct stat st;
+
+        if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0)
+            return err_set(e, -EINVAL,
+                           "--pmem: %.256s: is empty: give it a size, as "
+                           "truncate -s 64M does",
+                           path);
+    }
+    return 0;
+}
+
 void run_choose_root(struct vm_devices *d)
 {
     for (size_t n = 0; n < d->num_pmems; n++)

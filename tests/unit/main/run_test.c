@@ -92,6 +92,8 @@ static void a_console_of_ones_own_replaces_the_default(void **state)
     run_release(&run);
 }
 
+#define LONG "0123456789012345678901234567890123456789"
+
 static void errors_name_the_fix(void **state)
 {
     static const struct {
@@ -174,6 +176,9 @@ static void errors_name_the_fix(void **state)
         {{"-k", "k", "--vsock", "/"},
          "--vsock /: Address already in use: remove what is there, or give "
          "another path"},
+        {{"-k", "k", "--vsock", LONG LONG LONG},
+         "--vsock " LONG LONG LONG ": this path is too long for a socket: give "
+         "a shorter one, such as /tmp/v.sock"},
         {{"-k", "k", "--disk", ":ro"}, "--disk: which file? Give its name"},
         {{"-k", "k", "--pmem", ""}, "--pmem: which file? Give its name"},
         {{"-k", "k", "--share-metadata", ""},
@@ -242,7 +247,7 @@ static void help_is_there_whatever_follows(void **state)
     }
 }
 
-static void a_missing_kernel_or_initrd_is_named(void **state)
+static void files_that_cannot_be_used_are_named(void **state)
 {
     static const struct {
         const char *words[MAX_WORDS];
@@ -254,17 +259,22 @@ static void a_missing_kernel_or_initrd_is_named(void **state)
         {{"-k", "/dev/null", "-i", "/no/such/rd"},
          "--initrd: /no/such/rd: No such file or directory"},
         {{"-k", "/dev/null", "-i", ""}, "--initrd: which file? Give its name"},
+        {{"-k", "/dev/null", "--pmem", "run-empty.img"},
+         "--pmem: run-empty.img: is empty: give it a size, as truncate -s 64M "
+         "does"},
     };
     struct run_options run;
     struct err e;
 
     (void)state;
+    close(open("run-empty.img", O_CREAT | O_WRONLY | O_TRUNC, 0600));
     for (size_t n = 0; n < ARRAY_LEN(rows); n++) {
         assert_int_equal(parse(&run, rows[n].words, &e), 0);
         assert_true(run_check_files(&run, &e) < 0);
         assert_string_equal(e.text, rows[n].want);
         run_release(&run);
     }
+    unlink("run-empty.img");
 }
 
 static uint16_t free_port(void)
@@ -552,7 +562,7 @@ int main(void)
         cmocka_unit_test(errors_name_the_fix),
         cmocka_unit_test(a_name_with_a_colon_is_explained),
         cmocka_unit_test(help_is_there_whatever_follows),
-        cmocka_unit_test(a_missing_kernel_or_initrd_is_named),
+        cmocka_unit_test(files_that_cannot_be_used_are_named),
         cmocka_unit_test(disks_have_options_and_an_order),
         cmocka_unit_test(pmem_files_have_options_and_may_be_the_root),
         cmocka_unit_test(memory_can_be_plugged_and_linux_uses_it),
