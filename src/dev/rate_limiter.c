@@ -3,6 +3,8 @@
 
 #include "dev/rate_limiter.h"
 
+#include <inttypes.h>
+
 #include "base/macros.h"
 
 #define NS_PER_MS 1000000ull
@@ -58,7 +60,8 @@ enum outcome { TAKEN, EMPTY, TOO_MUCH };
 
 /* TOO_MUCH: taken, and *debt_ns is what it takes to refill what was missing. */
 static enum outcome bucket_take(struct bucket *b, uint64_t tokens,
-                                uint64_t now_ns, uint64_t *debt_ns)
+                                uint64_t now_ns, uint64_t *debt_ns,
+                                struct log_limit *log)
 {
     if (!b->size)
         return TAKEN;
@@ -72,6 +75,10 @@ static enum outcome bucket_take(struct bucket *b, uint64_t tokens,
     if (tokens > b->budget)
         refill(b, now_ns);
     if (tokens > b->size) {
+        if (log_limit_take(log))
+            log_error("Consumed %" PRIu64
+                      " tokens from bucket of size %" PRIu64,
+                      tokens, b->size);
         *debt_ns = mul_div(tokens - b->budget, b->refill_ns, b->size);
         b->budget = 0;
         return TOO_MUCH;
@@ -103,7 +110,7 @@ static bool take(struct rate_limiter *rl, struct bucket *b, uint64_t tokens,
 {
     uint64_t debt_ns = 0;
 
-    switch (bucket_take(b, tokens, now_ns, &debt_ns)) {
+    switch (bucket_take(b, tokens, now_ns, &debt_ns, &rl->log)) {
     case EMPTY:
         rl->blocked_until = sat_add64(now_ns, RATE_LIMITER_WAIT_NS);
         return false;

@@ -7,7 +7,7 @@
  * then the bucket, which refills all the time. Who finds it empty is blocked,
  * with everybody else, for 100 ms, however fast the bucket fills. Something
  * larger than a whole bucket passes at once, and what it took too much is
- * waited for afterwards.
+ * waited for afterwards; the log is told, as the bucket is too small.
  *
  * No thread, no clock, no timer of its own: the owner says what time it is (ns,
  * any origin) and comes again when `blocked_until` has passed.
@@ -15,6 +15,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "base/log.h"
 
 #define RATE_LIMITER_WAIT_NS 100000000ull
 
@@ -41,6 +43,7 @@ struct bucket {
 struct rate_limiter {
     struct bucket bytes, ops;
     uint64_t blocked_until; /* 0: not blocked */
+    struct log_limit log;
 };
 
 void rate_limiter_init(struct rate_limiter *rl,

@@ -7,6 +7,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -140,6 +142,29 @@ a_request_larger_than_the_bucket_passes_and_is_paid_later(void **state)
     assert_true(take(1));
 }
 
+static void a_bucket_that_is_too_small_is_told_of(void **state)
+{
+    FILE *sink = tmpfile();
+    char text[200] = "";
+
+    (void)state;
+    assert_non_null(sink);
+    log_configure(&(struct log_config){
+        .id = "t", .fd = fileno(sink), .level = LOG_ERROR});
+    limit_bytes(1000, 0, 1000);
+    assert_true(take(1000));
+    assert_false(take(1));
+    assert_true(fread(text, 1, sizeof(text) - 1, sink) == 0);
+    limit_bytes(1000, 500, 1000);
+    assert_true(take(3000)); /* 500 of them of the burst */
+    log_configure(&(struct log_config){.id = "t", .fd = -1});
+    rewind(sink);
+    assert_true(fread(text, 1, sizeof(text) - 1, sink) > 0);
+    assert_non_null(
+        strstr(text, "] Consumed 2500 tokens from bucket of size 1000\n"));
+    fclose(sink);
+}
+
 static void all_are_blocked_when_one_bucket_is_empty(void **state)
 {
     const struct limiter_config cfg = {.bandwidth = {1000, 0, 1000},
@@ -232,6 +257,7 @@ int main(void)
         cmocka_unit_test(the_burst_is_spent_first_and_does_not_come_back),
         cmocka_unit_test(
             a_request_larger_than_the_bucket_passes_and_is_paid_later),
+        cmocka_unit_test(a_bucket_that_is_too_small_is_told_of),
         cmocka_unit_test(all_are_blocked_when_one_bucket_is_empty),
         cmocka_unit_test(an_operation_that_finds_no_bytes_is_given_back),
         cmocka_unit_test(what_did_not_happen_can_be_given_back),
