@@ -36,23 +36,23 @@ struct mmds_net {
     uint8_t question[ARP_FRAME];
 };
 
-static bool is_question(const struct mmds_net *m, const uint8_t *head,
-                        size_t len)
+static bool is_question(const uint8_t *frame)
 {
     static const uint8_t ethernet_ip4[] = {0, 1, 8, 0, 6, 4, 0, ARP_REQUEST};
 
-    return len >= ARP_FRAME &&
-           memcmp(head + ETH_BYTES, ethernet_ip4, sizeof(ethernet_ip4)) == 0 &&
-           memcmp(head + ARP_TARGET_IP, m->tcp.ip, 4) == 0;
+    return memcmp(frame + ETH_BYTES, ethernet_ip4, sizeof(ethernet_ip4)) == 0;
 }
 
+/* Whatever names our address is for us, of use or not: none of it is the
+   host's. */
 static bool wants(void *ctx, const uint8_t *head, size_t len)
 {
     const struct mmds_net *m = ctx;
 
     switch (inet_get16(head + 12)) {
     case ETH_ARP:
-        return is_question(m, head, len);
+        return len >= ARP_FRAME &&
+               memcmp(head + ARP_TARGET_IP, m->tcp.ip, 4) == 0;
     case ETH_IP4:
         return len >= ETH_BYTES + IP4_BYTES &&
                memcmp(head + ETH_BYTES + 16, m->tcp.ip, 4) == 0;
@@ -67,7 +67,8 @@ static void take(void *ctx, const uint8_t *frame, size_t len)
     struct inet in;
 
     metric_inc(&metrics.mmds.rx_accepted);
-    if (!inet_parse(frame, len, &in)) {
+    if (!inet_parse(frame, len, &in) ||
+        (in.type == ETH_ARP && !is_question(frame))) {
         metric_inc(&metrics.mmds.rx_accepted_err);
     } else if (in.type == ETH_ARP) {
         memcpy(m->question, frame, sizeof(m->question));
@@ -76,8 +77,10 @@ static void take(void *ctx, const uint8_t *frame, size_t len)
     } else if (inet_is_tcp(&in)) {
         mmds_tcp_input(&m->tcp, frame, &in, host_mono_ns());
         metric_inc(&metrics.mmds.rx_count);
-    } else {
+    } else if (in.proto == IP_TCP) {
         metric_inc(&metrics.mmds.rx_accepted_err);
+    } else {
+        metric_inc(&metrics.mmds.rx_accepted_unusual);
     }
 }
 

@@ -557,6 +557,32 @@ static void other_frames_are_not_its_own(void **state)
     mmds_net_free(m);
 }
 
+/* An answer to a question nobody asked, and a packet that is not TCP's. */
+static void what_is_of_no_use_to_it_is_taken_and_counted(void **state)
+{
+    struct mmds_net *m = mmds_net_new(mmds_ip, &tcp->answerer, NULL, NULL);
+    const struct net_detour *d = mmds_net_detour(m);
+    struct guest g = {.port = 1, .to = 80, .window = 1000};
+    uint8_t frame[NET_FRAME_MAX] = {[12] = 8, 6, 0, 1, 8, 0, 6, 4, 0, 2};
+    uint64_t bad = metric_get(&metrics.mmds.rx_accepted_err);
+    uint64_t unusual = metric_get(&metrics.mmds.rx_accepted_unusual);
+    size_t len;
+
+    (void)state;
+    memcpy(frame + 38, mmds_ip, 4);
+    assert_true(d->wants(d->ctx, frame, 42));
+    d->send(d->ctx, frame, 42);
+    assert_int_equal(d->receive(d->ctx, frame), 0);
+    assert_true(metric_get(&metrics.mmds.rx_accepted_err) == bad + 1);
+    len = make(frame, &g, TCP_SYN, 0, NULL, 0);
+    frame[23] = IP_UDP;
+    d->send(d->ctx, frame, len);
+    assert_int_equal(d->receive(d->ctx, frame), 0);
+    assert_true(metric_get(&metrics.mmds.rx_accepted_err) == bad + 1);
+    assert_true(metric_get(&metrics.mmds.rx_accepted_unusual) == unusual + 1);
+    mmds_net_free(m);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -579,6 +605,7 @@ int main(void)
         TEST(random_segments_do_no_harm),
         TEST(it_answers_arp_for_its_address),
         TEST(other_frames_are_not_its_own),
+        TEST(what_is_of_no_use_to_it_is_taken_and_counted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
