@@ -293,10 +293,6 @@ static bool may_read(const struct mmds_service *s, const struct query *q,
 static void answer_get(const struct mmds_service *s, const struct query *q,
                        const struct buf *path, uint64_t now_ms, struct reply *r)
 {
-    if (!path->len) {
-        answer(r, 400, "Invalid URI.");
-        return;
-    }
     if (!may_read(s, q, now_ms, r))
         return;
     answer(r, 200, "");
@@ -345,7 +341,9 @@ void mmds_respond(const struct mmds_service *s, const char *request, size_t len,
     if (parse(&q, request, len, &r)) {
         q.uri = path_of(q.uri);
         put_path(&path, q.uri);
-        if (q.method == HTTP_GET) {
+        if (!path.len) {
+            answer(&r, 400, "Invalid URI.");
+        } else if (q.method == HTTP_GET) {
             answer_get(s, &q, &path, now_ms, &r);
         } else if (q.method == HTTP_PUT) {
             answer_put(s, &q, &path, now_ms, &r);

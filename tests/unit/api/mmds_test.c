@@ -185,6 +185,8 @@ static void requests_have_upstreams_answers(void **state)
         {"GET / HTTP/1.1\r\nContent-Length: 1\r\n\r\nx",
          "400 Invalid request."},
         {"GET http://h HTTP/1.1\r\n\r\n", "400 Invalid URI."},
+        {"PUT http://h HTTP/1.1\r\n\r\n", "400 Invalid URI."},
+        {"PATCH http:// HTTP/1.1\r\n\r\n", "400 Invalid URI."},
         {"nonsense", "400 Invalid request."},
         {"PATCH / HTTP/1.1\r\n\r\n", "405 Not allowed HTTP method."},
         {"POST / HTTP/1.1\r\n\r\n", "501 Unsupported HTTP method."},
