@@ -281,6 +281,12 @@ static ssize_t receive_into(struct nic *n)
     return n->backend->ops->receive(n->backend, iov, count);
 }
 
+/* How long the next frame may be. Without merging it lies in one chain. */
+static uint64_t room_for_frame(const struct nic *n)
+{
+    return is_merging(n) ? n->rx.bytes : n->rx.chains[n->rx.first].bytes;
+}
+
 /* A frame of the detour's, if there is one. */
 static uint32_t take_detour(struct nic *n)
 {
@@ -293,8 +299,12 @@ static uint32_t take_detour(struct nic *n)
     if (!n->detour)
         return 0;
     len = n->detour->receive(n->detour->ctx, n->frame);
-    if (!len || len + NET_HDR_BYTES > rx->bytes)
+    if (!len)
         return 0;
+    if (len + NET_HDR_BYTES > room_for_frame(n)) {
+        metric_inc(&n->stats.rx_fails);
+        return 0;
+    }
     iov_write(iov, count, 0, header, sizeof(header));
     iov_write(iov, count, sizeof(header), n->frame, len);
     return (uint32_t)(len + NET_HDR_BYTES);
@@ -324,8 +334,7 @@ static enum rx_next receive_one(struct nic *n, uint64_t *bytes)
     }
     metric_inc(&n->stats.rx_count);
     *bytes += (uint64_t)len;
-    if (len < NET_HDR_BYTES || (uint64_t)len > n->rx.bytes ||
-        (!is_merging(n) && (uint64_t)len > n->rx.chains[n->rx.first].bytes)) {
+    if (len < NET_HDR_BYTES || (uint64_t)len > room_for_frame(n)) {
         metric_inc(&n->stats.rx_fails); /* the guest's buffers are too small */
         return RX_MORE;
     }

@@ -680,6 +680,22 @@ static void what_comes_back_on_it_is_a_frame(void **state)
     assert_int_equal(driver_used(&d), 3);
 }
 
+static void without_merging_the_detour_has_one_chain(void **state)
+{
+    (void)state;
+    driver_start(&d, 0);
+    offer_buffers(4, 1600);
+    detour.answer = 1600 - HDR + 1; /* goes nowhere */
+    net_detour_ready(dev);
+    assert_int_equal(driver_used(&d), 0);
+    assert_int_equal(metric_get(&stats->rx_fails), 1);
+    detour.answer = 1600 - HDR;
+    net_detour_ready(dev);
+    assert_int_equal(driver_used(&d), 1);
+    assert_int_equal(driver_used_at(&d, 0).len, 1600);
+    assert_int_equal(get16(&d, DATA_AT + 10), 1);
+}
+
 static void the_detour_is_free(void **state)
 {
     const struct bucket_config one = {.size = 1, .refill_time_ms = 1000000};
@@ -865,6 +881,7 @@ int main(void)
         TEST(a_read_that_fails_is_counted),
         TEST(some_frames_take_the_detour),
         TEST(what_comes_back_on_it_is_a_frame),
+        TEST(without_merging_the_detour_has_one_chain),
         TEST(the_detour_is_free),
         TEST(a_limit_holds_frames_of_the_guest_back),
         TEST(a_limit_holds_frames_for_the_guest_back),
