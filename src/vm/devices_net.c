@@ -4,7 +4,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/heap.h"
 #include "base/macros.h"
@@ -102,7 +101,7 @@ static int check_mac(const struct vm_devices *d, const struct net_config *c,
     for (size_t n = 0; c->guest_mac && n < d->num_nets; n++) {
         const struct net_config *o = &d->nets[n];
 
-        if (o->guest_mac && strcasecmp(o->guest_mac, c->guest_mac) == 0 &&
+        if (o->guest_mac && strcmp(o->guest_mac, c->guest_mac) == 0 &&
             strcmp(o->id, c->id) != 0)
             return err_set(e, -EADDRINUSE,
                            "The MAC address is already in use: %s",
@@ -139,12 +138,13 @@ static void drop_net(struct vm_devices *d, const char *id)
 int devices_put_net(struct vm_devices *d, struct net_config *given,
                     struct err *e)
 {
-    int rc = check_mac(d, given, e);
+    int rc;
 
     rate_limit_normalize(&given->rx_limit);
     rate_limit_normalize(&given->tx_limit);
     for (char *c = given->guest_mac; c && *c; c++)
         *c = (char)tolower((unsigned char)*c);
+    rc = check_mac(d, given, e);
     if (rc == 0) {
         drop_net(d, given->id);
         rc = prepare(given, e);

@@ -53,6 +53,25 @@ static void the_root_drive_is_the_first(void **state)
     devices_release(&d);
 }
 
+static void a_mac_address_in_use_is_named_as_it_is_kept(void **state)
+{
+    struct vm_devices d = {0};
+    struct net_config a = {.id = heap_strdup("a"),
+                           .host_dev_name = heap_strdup("user"),
+                           .guest_mac = heap_strdup("06:00:00:00:00:0a")};
+    struct net_config b = {.id = heap_strdup("b"),
+                           .host_dev_name = heap_strdup("user"),
+                           .guest_mac = heap_strdup("06:00:00:00:00:0A")};
+    struct err e;
+
+    (void)state;
+    assert_int_equal(devices_put_net(&d, &a, &e), 0);
+    assert_true(devices_put_net(&d, &b, &e) < 0);
+    assert_string_equal(e.text,
+                        "The MAC address is already in use: 06:00:00:00:00:0a");
+    devices_release(&d);
+}
+
 static void a_new_interface_has_no_mmds(void **state)
 {
     struct vm_devices d = {0};
@@ -111,6 +130,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_root_drive_is_the_first),
+        cmocka_unit_test(a_mac_address_in_use_is_named_as_it_is_kept),
         cmocka_unit_test(a_new_interface_has_no_mmds),
         cmocka_unit_test(a_bucket_that_limits_nothing_is_none),
         cmocka_unit_test(every_failed_allocation_is_survived),
