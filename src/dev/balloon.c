@@ -251,9 +251,14 @@ static void on_timer(void *ctx)
 
 /* --- ranges of free pages: hints and reports --- */
 
+/* How ranges of one kind are counted: each once, in however many pieces. */
+struct range_metrics {
+    struct metric *ranges, *freed, *fails;
+};
+
 /* The next piece of the chain's ranges; false: that was the last. */
 static bool discard_piece(struct balloon *b, struct walk *w,
-                          struct metric *freed, struct metric *fails)
+                          const struct range_metrics *m)
 {
     const struct virtq_chain *c = &w->chain;
     unsigned n = c->num_out + w->range;
@@ -262,10 +267,12 @@ static bool discard_piece(struct balloon *b, struct walk *w,
     if (w->range == c->num_in)
         return false;
     bytes = MIN(c->iov[n].iov_len - w->offset, (uint64_t)PIECE_BYTES);
+    if (w->offset == 0)
+        metric_inc(m->ranges);
     if (gmem_discard(b->base.ram, c->gpa[n] + w->offset, bytes) < 0)
-        metric_inc(fails);
+        metric_inc(m->fails);
     else
-        metric_add(freed, bytes);
+        metric_add(m->freed, bytes);
     w->offset += bytes;
     if (w->offset >= c->iov[n].iov_len) {
         w->range++;
@@ -276,13 +283,15 @@ static bool discard_piece(struct balloon *b, struct walk *w,
 
 static bool take_reports(struct balloon *b)
 {
-    struct walk *w = &b->walks[REPORT];
-    struct balloon_metrics *m = &metrics.balloon;
+    static const struct range_metrics counted = {
+        .ranges = &metrics.balloon.free_page_report_count,
+        .freed = &metrics.balloon.free_page_report_freed,
+        .fails = &metrics.balloon.free_page_report_fails,
+    };
     unsigned left = SLICE_PIECES;
 
     for (; left && next_chain(b, REPORT); left--)
-        if (!discard_piece(b, w, &m->free_page_report_freed,
-                           &m->free_page_report_fails))
+        if (!discard_piece(b, &b->walks[REPORT], &counted))
             end_chain(b, REPORT);
     return !left;
 }
@@ -330,14 +339,17 @@ static bool in_run(const struct balloon *b)
 
 static bool take_hints(struct balloon *b)
 {
+    static const struct range_metrics counted = {
+        .ranges = &metrics.balloon.free_page_hint_count,
+        .freed = &metrics.balloon.free_page_hint_freed,
+        .fails = &metrics.balloon.free_page_hint_fails,
+    };
     struct walk *w = &b->walks[HINT];
-    struct balloon_metrics *m = &metrics.balloon;
     unsigned left = SLICE_PIECES;
 
     for (; left && next_chain(b, HINT); left--) {
         take_hint_head(b, w);
-        if (!in_run(b) || !discard_piece(b, w, &m->free_page_hint_freed,
-                                         &m->free_page_hint_fails))
+        if (!in_run(b) || !discard_piece(b, w, &counted))
             end_chain(b, HINT);
     }
     return !left;
@@ -379,13 +391,13 @@ static void balloon_notify(struct virtio_dev *dev, unsigned n)
 {
     static const struct {
         bool (*serve)(struct balloon *);
-        struct metric *count;
+        struct metric *count; /* of notifications; NULL: see range_metrics */
     } all[NUM_ROLES] = {
         [INFLATE] = {inflate, &metrics.balloon.inflate_count},
         [DEFLATE] = {deflate, &metrics.balloon.deflate_count},
         [STATS] = {take_stats, &metrics.balloon.stats_updates_count},
-        [HINT] = {take_hints, &metrics.balloon.free_page_hint_count},
-        [REPORT] = {take_reports, &metrics.balloon.free_page_report_count},
+        [HINT] = {take_hints, NULL},
+        [REPORT] = {take_reports, NULL},
     };
     struct balloon *b = to_balloon(dev);
     enum role role = b->roles[n];
@@ -397,7 +409,7 @@ static void balloon_notify(struct virtio_dev *dev, unsigned n)
     more = all[role].serve(b);
     virtio_dev_flush(dev, n);
     if (b->served)
-        metric_inc(all[role].count);
+        virtio_dev_count(all[role].count);
     if (more)
         virtio_dev_again(dev, n);
 }

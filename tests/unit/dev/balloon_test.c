@@ -468,6 +468,7 @@ static void reported_pages_go_back_to_the_host(void **state)
     assert_int_equal(metric_get(&metrics.balloon.free_page_report_freed),
                      5 * PAGE);
     assert_int_equal(metric_get(&metrics.balloon.free_page_report_fails), 0);
+    assert_int_equal(metric_get(&metrics.balloon.free_page_report_count), 2);
 }
 
 static void parts_of_pages_stay(void **state)
@@ -524,6 +525,7 @@ static void a_run_of_hints_goes_from_start_to_done(void **state)
     assert_false(is_gone(PAGES_AT, 1));
     assert_int_equal(used(3), 5);
     assert_int_equal(metric_get(&metrics.balloon.free_page_hint_freed), PAGE);
+    assert_int_equal(metric_get(&metrics.balloon.free_page_hint_count), 1);
 }
 
 static void each_run_has_a_number_of_its_own(void **state)
