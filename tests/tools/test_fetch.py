@@ -12,7 +12,8 @@ TOOLS = pathlib.Path(__file__).resolve().parents[2] / "tools"
 # Fails as often as the file of its name in $FAILS says, then does what apt does.
 APT_GET = """#!/bin/sh
 for word; do
-    case $word in update|download) what=$word ;; esac
+    case $word in indextargets) echo http://mirror.example/debian; exit ;;
+    update|download) what=$word ;; esac
 done
 echo "$what" >>"$FAILS/log"
 left=$(cat "$FAILS/$what" 2>/dev/null || echo 0)
@@ -75,3 +76,21 @@ def test_what_fails_for_long_fails(fetch, tmp_path):
     assert code != 0
     assert calls.count("update") == 4 and "download" not in calls
     assert not (tmp_path / "out").exists()
+
+
+def test_the_mirror_is_apts_or_the_one_that_is_named(tmp_path):
+    def mirror(sources, **env):
+        apt = tmp_path / "apt-get"
+        apt.write_text("#!/bin/sh\nprintf '%s' " + f"'{sources}'\n")
+        apt.chmod(0o755)
+        return subprocess.run(
+            ["bash", "-c", f". {TOOLS}/lib.sh; debian_mirror"], check=False,
+            env={"PATH": f"{tmp_path}:{os.environ['PATH']}", **env}, text=True,
+            capture_output=True)
+
+    two = "http://a.example/debian-security/\nhttp://b.example/debian/\n"
+    assert mirror(two).stdout == "http://b.example/debian/\n"
+    named = mirror(two, SQUIB_DEBIAN_MIRROR="http://c.example/debian")
+    assert named.stdout == "http://c.example/debian\n"
+    none = mirror("")
+    assert none.returncode != 0 and "SQUIB_DEBIAN_MIRROR" in none.stderr
