@@ -16,6 +16,8 @@
  *                         at random
  *   paranoid              report code that runs after it was changed without
  *                         the cache maintenance that the Arm ARM asks for
+ *   splits                copy runs of accesses only where they are split:
+ *                         faster, and wrong for a program that is known
  *   perf-map              say in /tmp/perf-PID.map what was translated where
  */
 
@@ -32,7 +34,7 @@ struct tier {
     unsigned mask_features; /* enum jit_feature */
     uint64_t chaos;         /* 0: none */
     uint64_t regs;          /* 0: the usual ones */
-    bool eager, paranoid, perf_map;
+    bool eager, paranoid, splits, perf_map;
 };
 
 /* NULL is auto. -EINVAL: no such tier or option, -ENOTSUP: this build has no

@@ -169,7 +169,7 @@ static void test_a_run_that_is_often_split_gets_copies(void **state)
 {
     const uint32_t code[] = {STR_W2_X3, STR_W2_X3 + (1 << 10), ADD_X0_1,
                              SUB_X1_1,  cbnz_x1(-16),          HVC};
-    struct rig *r = rig_new("jit");
+    struct rig *r = rig_new("jit,splits");
 
     (void)state;
     put_all(r, CODE, code, 6);
