@@ -54,7 +54,7 @@ struct jit_cache {
     struct glue glue;
     struct tr_regs regs;
     unsigned features;
-    bool count_insns, copies;
+    bool count_insns, splits;
     uint64_t chaos;
     uint64_t start, used;  /* of code.rw: behind the glue; the first free */
     uint64_t own, granted; /* bytes: without the pool, with what is of it */
@@ -216,9 +216,9 @@ void jit_cache_all_hot(struct jit_cache *cache, bool on)
     cache->all_hot = on;
 }
 
-void jit_cache_never_split(struct jit_cache *cache)
+void jit_cache_allow_splits(struct jit_cache *cache, bool on)
 {
-    cache->copies = true;
+    cache->splits = on;
 }
 
 void jit_cache_set_chaos(struct jit_cache *cache, uint64_t seed)
@@ -581,7 +581,7 @@ static struct jblock *add(struct jit_cache *cache, const struct block *src,
 struct jblock *jit_cache_add(struct jit_cache *cache, const struct block *src,
                              uint32_t gen)
 {
-    return add(cache, src, gen, cache->copies);
+    return add(cache, src, gen, !cache->splits);
 }
 
 struct jblock *jit_cache_split(struct jit_cache *cache, uint32_t number,

@@ -107,8 +107,9 @@ void jit_cache_all_hot(struct jit_cache *cache, bool on);
 struct jblock *jit_cache_heat(struct jit_cache *cache, uint32_t number);
 struct jblock *jit_cache_worn(struct jit_cache *cache, uint32_t site);
 
-/* Every run gets copies: a block is left at its end or by an exception. */
-void jit_cache_never_split(struct jit_cache *cache);
+/* A run gets copies only when it was split often. Without this each has them,
+   and a block is left at its end or by an exception alone. */
+void jit_cache_allow_splits(struct jit_cache *cache, bool on);
 
 /* Refuses emitters and half of the links from now on. */
 void jit_cache_set_chaos(struct jit_cache *cache, uint64_t seed);

@@ -198,8 +198,8 @@ int jit_set_tier(struct cpu *cpu, const struct tier *tier)
     set_heat(cpu, heat_to_be_hot(jit));
     jit_cache_all_hot(jit->cache, tier->eager || tier->paranoid ||
                                       tier->kind == TIER_LOCKSTEP);
-    if (!tier->splits || tier->paranoid || tier->kind == TIER_LOCKSTEP)
-        jit_cache_never_split(jit->cache);
+    jit_cache_allow_splits(jit->cache, tier->splits && !tier->paranoid &&
+                                           tier->kind != TIER_LOCKSTEP);
     if (tier->regs) {
         tr_regs_draw(&regs, tier->regs);
         jit_cache_set_regs(jit->cache, &regs);
@@ -302,7 +302,7 @@ static void split(struct cpu *cpu, struct jblock *b, bool often)
 
     if (!mmu_fetch(cpu, cpu->pc, &pa, &host))
         return;
-    gen = mmu_code_gen(cpu->vm, pa);
+    gen = mmu_code_hold(cpu->vm, pa);
     if (often && (b->pa ^ pa) < 4096 && b->mode == cpu->mode) {
         jit_cache_copy_runs(jit->cache, b,
                             interp_block(cpu, b->pa, host - (pa - b->pa), gen),

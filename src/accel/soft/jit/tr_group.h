@@ -7,13 +7,16 @@
  * addend stays in rdx, or in cpu->addend where something else uses rdx.
  *
  * A run is the instructions from the first of the first group to the last of
- * the last, groups overlapping as they like. Where a test in it fails for good,
- * because the range crosses a page or what is there is no RAM, the run is
- * split: the block is left for tier 0, which goes on at this instruction. If
- * that happens to a block again and again, it is translated with copies. Then
- * control goes to the same instruction in a copy out of line, in which each
- * access has a test of its own, and comes back behind the run. All bails of a
- * run are such tests, and an emitter makes them before it touches V registers.
+ * the last, groups overlapping as they like. Where a test in it fails, because
+ * the range crosses a page or what is there is no RAM, control goes to the same
+ * instruction in a copy out of line, in which each access has a test of its
+ * own, and comes back behind the run. All bails of a run are such tests, and an
+ * emitter makes them before it touches V registers.
+ *
+ * With jit_cache_allow_splits a block has no copies at first: where such a test
+ * fails for good the run is split, that is, the block is left for tier 0, which
+ * goes on at this instruction. If that happens to a block again and again, it
+ * is translated with copies.
  */
 
 #include "accel/soft/jit/tr.h"
