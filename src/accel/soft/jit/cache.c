@@ -354,6 +354,7 @@ static void forget(struct jit_cache *cache, struct jblock *b)
         p = &(*p)->page_next;
     if (*p)
         *p = b->page_next;
+    b->is_forgotten = true;
 }
 
 struct jblock *jit_cache_find(struct jit_cache *cache, gpa_t pa, uint32_t mode,

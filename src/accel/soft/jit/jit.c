@@ -292,6 +292,18 @@ static void follow_mode(struct cpu *cpu)
     jit->mode = cpu->mode;
 }
 
+/* The jump cache must not lead to it. */
+static void forget_jumps_to(struct jit *jit, const struct jblock *b)
+{
+    for (unsigned slot = b->pa >> 2 & 1023; slot < 1 << JUMP_BITS;
+         slot += 1024) {
+        for (unsigned n = 0; n < ARRAY_LEN(jit->jumps); n++) {
+            if (jit->jumps[n][slot].blk == b)
+                jit->jumps[n][slot] = (struct jit_jump){0};
+        }
+    }
+}
+
 /* Tier 0 goes on in the middle of the block, at cpu->pc. */
 static void split(struct cpu *cpu, struct jblock *b, bool often)
 {
@@ -309,6 +321,7 @@ static void split(struct cpu *cpu, struct jblock *b, bool often)
                             gen);
         if (jit->epoch != jit_cache_epoch(jit->cache))
             forget_jumps(jit);
+        forget_jumps_to(jit, b);
     }
     interp_run_block(cpu, interp_block(cpu, pa, host, gen));
 }
@@ -354,18 +367,6 @@ static uint32_t run_translated(struct cpu *cpu, uint32_t exit)
     cpu->page_base = cpu->pc & ~4095ull;
     jit->entries++;
     return take_exit(cpu, jit_cache_enter(jit->cache, cpu, b));
-}
-
-/* The jump cache must not lead to it. */
-static void forget_jumps_to(struct jit *jit, const struct jblock *b)
-{
-    for (unsigned slot = b->pa >> 2 & 1023; slot < 1 << JUMP_BITS;
-         slot += 1024) {
-        for (unsigned n = 0; n < ARRAY_LEN(jit->jumps); n++) {
-            if (jit->jumps[n][slot].blk == b)
-                jit->jumps[n][slot] = (struct jit_jump){0};
-        }
-    }
 }
 
 /* What translated code asks the translator for. */
