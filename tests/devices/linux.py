@@ -39,8 +39,8 @@ MODULES = [
 ]
 
 
-# For kernels that can mount a disk: Debian's programs, its root file system being
-# the first disk, which is only read.
+# Debian's programs, its root file system being the first disk, which is only
+# read.
 DEBIAN = GUEST / "debian.ext4"
 DEBIAN_PROGRAMS = """
 mount -t ext4 -o ro,noload /dev/vda /mnt

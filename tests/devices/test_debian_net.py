@@ -13,7 +13,7 @@ import subprocess
 import pytest
 
 from apivm import COMMANDS, ApiVm
-from linux import DEBIAN, DEBIAN_PROGRAMS, find, pack
+from linux import DEBIAN, DEBIAN_PROGRAMS, KERNELS, find, pack
 from nethost import DHCP, free_port
 
 import netns  # of tools/, which linux has put in the path
@@ -59,7 +59,7 @@ def link(request):
 
 
 @pytest.fixture
-def vm(link, squib_path, kernel_without_modules, tmp_path):
+def vm(link, squib_path, fast_kernel, tmp_path):
     """A guest on the link, with metadata, that has Debian's programs."""
     api = ApiVm(link.squib(squib_path, tmp_path), tmp_path)
     try:
@@ -72,8 +72,8 @@ def vm(link, squib_path, kernel_without_modules, tmp_path):
                {"version": "V2", "network_interfaces": ["eth0"]})
         api.ok("PUT", "/mmds", {"names": {"first": "squib", "second": ["a", 2]}})
         script = DEBIAN_PROGRAMS + link.up + COMMANDS
-        api.boot(kernel_without_modules, pack(tmp_path / "rd", script, False),
-                 mem=256, cpus=2)
+        rd = pack(tmp_path / "rd", script, fast_kernel == KERNELS["debian"])
+        api.boot(fast_kernel, rd, mem=256, cpus=2)
         api.expect("squib-ready")
         yield api
     finally:

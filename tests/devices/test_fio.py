@@ -50,15 +50,15 @@ def check(text):
 
 
 @pytest.mark.parametrize("options", ["", ":async", ":unsafe"])
-def test_a_disk_keeps_every_block(run, kernel_without_modules, tmp_path, options):
+def test_a_disk_keeps_every_block(run, fast_kernel, tmp_path, options):
     args = ["--disk", f"{find(DEBIAN, 'Debian')}:ro"]
     args += ["--disk", f"{blank(tmp_path / 'disk')}{options}"]
     jobs = JOBS.replace("DEVICE", "/dev/vdb")
-    check(run(kernel_without_modules, ENTER + jobs, *args, cpus=2))
+    check(run(fast_kernel, ENTER + jobs, *args, cpus=2))
 
 
-def test_persistent_memory_keeps_every_block(run, kernel_without_modules, tmp_path):
+def test_persistent_memory_keeps_every_block(run, fast_kernel, tmp_path):
     args = ["--disk", f"{find(DEBIAN, 'Debian')}:ro"]
     args += ["--pmem", blank(tmp_path / "pmem")]
     jobs = JOBS.replace("DEVICE", "/dev/pmem0")
-    check(run(kernel_without_modules, ENTER + jobs, *args, cpus=2))
+    check(run(fast_kernel, ENTER + jobs, *args, cpus=2))
