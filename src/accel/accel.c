@@ -17,13 +17,6 @@ static const struct accel_ops *const accels[] = {
     &soft_ops,
 };
 
-static const char *const names[ARRAY_LEN(accels) + 2] = {"auto", "kvm", "soft"};
-
-const char *const *accel_names(void)
-{
-    return names;
-}
-
 /* The last one runs everywhere. Somebody whose host has a faster one that does
    not work at the moment may want to know. */
 static const struct accel_ops *find_any(void)
@@ -41,7 +34,7 @@ static const struct accel_ops *find_any(void)
 
 const struct accel_ops *accel_find(const char *name, struct err *e)
 {
-    if (!name || strcmp(name, names[0]) == 0)
+    if (!name || strcmp(name, "auto") == 0)
         return find_any();
     for (size_t n = 0; n < ARRAY_LEN(accels); n++) {
         if (strcmp(name, accels[n]->name) == 0)

@@ -125,6 +125,3 @@ struct accel_ops {
 /* By name; NULL or "auto": the first of the table in accel.c that probes well.
    Unknown names and back ends that do not run here: NULL and why in *e. */
 const struct accel_ops *accel_find(const char *name, struct err *e);
-
-/* The names accel_find knows, in order of preference, NULL at the end. */
-const char *const *accel_names(void);

@@ -245,13 +245,6 @@ static void print_locked(struct buf *b)
     buf_putc(b, '}');
 }
 
-void metrics_print(struct buf *b)
-{
-    pthread_mutex_lock(&sink.lock);
-    print_locked(b);
-    pthread_mutex_unlock(&sink.lock);
-}
-
 /* ---- writing ---- */
 
 static void mark_group(const struct group *g, void *counters)

@@ -100,9 +100,6 @@ void metrics_remove_device(struct metric_device *device);
 int metrics_open(const char *path, const char *id, const char *properties,
                  struct err *e);
 
-/* Appends what a flush would print now, without its newline. */
-void metrics_print(struct buf *b);
-
 /* Writes a line: 0, also when there is no sink; -EAGAIN and it was lost. What
    was lost is in the next line's counters. A pipe that takes only the beginning
    of a line gets its end with the next. */

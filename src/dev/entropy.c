@@ -137,24 +137,3 @@ struct virtio_dev *entropy_new(const struct limiter_config *limiter,
     rng->timer = (struct worker_timer){.fn = on_tokens, .ctx = rng};
     return &rng->base;
 }
-
-struct change {
-    struct entropy *rng;
-    const struct bucket_config *bytes, *ops;
-};
-
-static void change_limiter(void *ctx)
-{
-    struct change *c = ctx;
-
-    rate_limiter_update(&c->rng->limiter, c->bytes, c->ops, host_mono_ns());
-}
-
-void entropy_set_limiter(struct virtio_dev *dev,
-                         const struct bucket_config *bytes,
-                         const struct bucket_config *ops)
-{
-    struct change c = {.rng = to_entropy(dev), .bytes = bytes, .ops = ops};
-
-    worker_call(dev->worker, change_limiter, &c);
-}

@@ -15,8 +15,3 @@ enum { ENTROPY_MAX_BYTES = 64 * 1024 };
 struct virtio_dev *entropy_new(const struct limiter_config *limiter,
                                struct worker *worker, struct gmem *ram,
                                struct err *e);
-
-/* rate_limiter_update. Any thread. */
-void entropy_set_limiter(struct virtio_dev *dev,
-                         const struct bucket_config *bytes,
-                         const struct bucket_config *ops);

@@ -150,7 +150,10 @@ int net_forward_refused(const struct net_forward *f, int code, struct err *e)
     return err_set(
         e, -code, "cannot forward port %u of %s (%s) to the guest: %s%s",
         f->host_port, host, f->is_udp ? "udp" : "tcp", strerror(code),
-        code == EADDRINUSE ? "; give another port" : "");
+        code == EADDRINUSE ? "; give another port"
+        : code == EACCES && f->host_port < 1024
+            ? "; ports below 1024 are root's here, give a higher one"
+            : "");
 }
 
 static int probe(const struct net_forward *f, struct err *e)

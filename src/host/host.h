@@ -17,7 +17,6 @@
 uint64_t host_wall_s(void);  /* seconds since 1970 */
 uint64_t host_wall_ns(void); /* the same in ns */
 uint64_t host_mono_ns(void); /* monotonic, never steps; ns */
-uint64_t host_thread_cpu_ns(void);
 uint64_t host_process_cpu_ns(void);
 uint64_t host_page_bytes(void);
 

@@ -49,11 +49,6 @@ uint64_t host_mono_ns(void)
     return clock_ns(CLOCK_MONOTONIC);
 }
 
-uint64_t host_thread_cpu_ns(void)
-{
-    return clock_ns(CLOCK_THREAD_CPUTIME_ID);
-}
-
 uint64_t host_process_cpu_ns(void)
 {
     return clock_ns(CLOCK_PROCESS_CPUTIME_ID);

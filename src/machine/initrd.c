@@ -90,11 +90,3 @@ int initrd_load(struct gmem *ram, const char *path, gpa_t kernel_end,
     infile_close(fd);
     return ret;
 }
-
-int initrd_check(const char *path, struct err *e)
-{
-    int fd = infile_open(path, OPEN_FAILED, e);
-
-    infile_close(fd);
-    return MIN(fd, 0);
-}

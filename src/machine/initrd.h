@@ -26,6 +26,3 @@ int initrd_place(uint64_t ram_bytes, gpa_t kernel_end, uint64_t bytes,
 /* Loads the file to that place. */
 int initrd_load(struct gmem *ram, const char *path, gpa_t kernel_end,
                 struct initrd_info *out, struct err *e);
-
-/* Only opens and closes the file: what can be said before there is RAM. */
-int initrd_check(const char *path, struct err *e);

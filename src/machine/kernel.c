@@ -268,11 +268,3 @@ int kernel_load(struct gmem *ram, const char *path, struct kernel_info *out,
     };
     return 0;
 }
-
-int kernel_check(const char *path, struct err *e)
-{
-    int fd = infile_open(path, OPEN_FAILED, e);
-
-    infile_close(fd);
-    return MIN(fd, 0);
-}

@@ -22,6 +22,3 @@ struct kernel_info {
    command helps), -E2BIG: more than the RAM holds; or the host's errno. */
 int kernel_load(struct gmem *ram, const char *path, struct kernel_info *out,
                 struct err *e);
-
-/* Only opens and closes the file: what can be said before there is RAM. */
-int kernel_check(const char *path, struct err *e);

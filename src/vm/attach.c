@@ -65,7 +65,7 @@ struct bucket_config bucket_config_of(const struct token_bucket *b)
                                   .refill_time_ms = b->refill_time};
 }
 
-struct limiter_config limiter_config_of(const struct rate_limit *limit)
+static struct limiter_config limiter_config_of(const struct rate_limit *limit)
 {
     return (struct limiter_config){.bandwidth =
                                        bucket_config_of(&limit->bandwidth),

@@ -68,4 +68,3 @@ int attached_patch_pmem(const struct attached *a, const char *id,
 int attached_sync(const struct attached *a, struct err *e);
 
 struct bucket_config bucket_config_of(const struct token_bucket *b);
-struct limiter_config limiter_config_of(const struct rate_limit *limit);

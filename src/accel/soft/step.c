@@ -7,7 +7,8 @@
 
 enum { MDSCR_SS = 0, MDSCR_KDE = 13, MDSCR_MDE = 15, NUM_BREAKPOINTS = 6 };
 
-bool step_debug_enabled(const struct cpu *cpu, unsigned el, bool masked)
+/* Debug exceptions are enabled at `el` with PSTATE.D as `masked` (D2.3). */
+static bool debug_enabled(const struct cpu *cpu, unsigned el, bool masked)
 {
     if (BIT(cpu->sys[SYS_OSLSR_EL1], 1))
         return false;
@@ -16,7 +17,7 @@ bool step_debug_enabled(const struct cpu *cpu, unsigned el, bool masked)
 
 static bool enabled_now(const struct cpu *cpu)
 {
-    return step_debug_enabled(cpu, cpu->el, cpu->daif & 8);
+    return debug_enabled(cpu, cpu->el, cpu->daif & 8);
 }
 
 static bool any_breakpoint(const struct cpu *cpu)
@@ -39,7 +40,7 @@ void step_changed(struct cpu *cpu)
 bool step_keeps_ss(const struct cpu *cpu, uint64_t spsr)
 {
     return BIT(cpu->sys[SYS_MDSCR_EL1], MDSCR_SS) && !enabled_now(cpu) &&
-           step_debug_enabled(cpu, BITS(spsr, 3, 2), BIT(spsr, 9));
+           debug_enabled(cpu, BITS(spsr, 3, 2), BIT(spsr, 9));
 }
 
 /* Address matches only (BT = 0b000x), linked to a context or not: a linked

@@ -9,9 +9,6 @@
 
 #include "accel/soft/cpu.h"
 
-/* Debug exceptions are enabled at `el` with PSTATE.D as `masked` (D2.3). */
-bool step_debug_enabled(const struct cpu *cpu, unsigned el, bool masked);
-
 /* After MDSCR_EL1, a breakpoint register or OSLAR_EL1 was written. */
 void step_changed(struct cpu *cpu);
 

@@ -14,17 +14,6 @@
 #include "accel/kvm/kvm.h"
 #include "accel/soft/soft.h"
 
-static void the_names_are_in_order_of_preference(void **state)
-{
-    const char *const *names = accel_names();
-
-    (void)state;
-    assert_string_equal(names[0], "auto");
-    assert_string_equal(names[1], "kvm");
-    assert_string_equal(names[2], "soft");
-    assert_null(names[3]);
-}
-
 static void the_software_cpu_can_be_had_everywhere(void **state)
 {
     struct err e = {0};
@@ -78,7 +67,6 @@ static void an_unusable_kvm_says_why_and_what_to_do(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_names_are_in_order_of_preference),
         cmocka_unit_test(the_software_cpu_can_be_had_everywhere),
         cmocka_unit_test(auto_finds_what_works_and_complains_of_nothing),
         cmocka_unit_test(a_name_nobody_has_is_an_error),

@@ -9,17 +9,27 @@
 static struct driver d;
 static struct virtio_dev *dev;
 
-static int set_up(void **state)
+static int set_up_limited(struct limiter_config limiter)
 {
-    const struct limiter_config none = {{0, 0, 0}, {0, 0, 0}};
-
-    (void)state;
     memset(&metrics.entropy, 0, sizeof(metrics.entropy));
     driver_init(&d, 16);
-    dev = entropy_new(&none, NULL, &d.ram, NULL);
+    dev = entropy_new(&limiter, NULL, &d.ram, NULL);
     driver_attach(&d, dev);
     driver_start(&d, 0);
     return 0;
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    return set_up_limited((struct limiter_config){0});
+}
+
+static int set_up_slow(void **state)
+{
+    (void)state;
+    return set_up_limited((struct limiter_config){
+        .bandwidth = {.size = 100, .refill_time_ms = 100000}});
 }
 
 static int tear_down(void **state)
@@ -87,10 +97,7 @@ static void a_buffer_outside_ram_stops_it(void **state)
 
 static void the_limiter_holds_it_back(void **state)
 {
-    const struct bucket_config bytes = {.size = 100, .refill_time_ms = 100000};
-
     (void)state;
-    entropy_set_limiter(dev, &bytes, NULL);
     for (unsigned n = 0; n < 3; n++) {
         driver_desc(&d, 0, DATA_AT, 50, D_WRITE, 0);
         driver_offer(&d, 0);
@@ -110,7 +117,8 @@ int main(void)
         TEST(a_request_gets_64_kib_at_most),
         TEST(nothing_to_write_to_comes_back_empty),
         TEST(a_buffer_outside_ram_stops_it),
-        TEST(the_limiter_holds_it_back),
+        cmocka_unit_test_setup_teardown(the_limiter_holds_it_back, set_up_slow,
+                                        tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

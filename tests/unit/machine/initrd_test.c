@@ -161,7 +161,8 @@ static void bad_files_are_told_as_firecracker_does(void **state)
     assert_int_equal(truncate(*state, 1ll << 40), 0);
     assert_int_equal(initrd_load(&ram, *state, kernel_end, &info, &e), -E2BIG);
     assert_int_equal(initrd_load(&ram, "/tmp", kernel_end, &info, &e), -EISDIR);
-    assert_int_equal(initrd_check("/tmp/no/such/file", &e), -ENOENT);
+    assert_int_equal(
+        initrd_load(&ram, "/tmp/no/such/file", kernel_end, &info, &e), -ENOENT);
     assert_string_equal(
         e.text, "The initrd file cannot be opened due to invalid path or "
                 "invalid permissions. No such file or directory (os error 2)");

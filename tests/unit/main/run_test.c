@@ -74,6 +74,21 @@ static void every_option_is_taken(void **state)
     run_release(&run);
 }
 
+static void of_single_options_the_last_one_counts(void **state)
+{
+    const char *words[] = {"-k", "first", "--cpus=3", "--mem=1G", "--cpus",
+                           "2",  "-k",    "Image",    "-m64",     NULL};
+    struct run_options run;
+    struct err e;
+
+    (void)state;
+    assert_int_equal(parse(&run, words, &e), 0);
+    assert_string_equal(run.vm.kernel_path, "Image");
+    assert_int_equal(run.vm.vcpu_count, 2);
+    assert_int_equal(run.vm.mem_size_mib, 64);
+    run_release(&run);
+}
+
 static void a_console_of_ones_own_replaces_the_default(void **state)
 {
     const char *own[] = {"Image", "--append", "quiet console=ttyS0", NULL};
@@ -558,6 +573,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_kernel_is_all_it_takes),
         cmocka_unit_test(every_option_is_taken),
+        cmocka_unit_test(of_single_options_the_last_one_counts),
         cmocka_unit_test(a_console_of_ones_own_replaces_the_default),
         cmocka_unit_test(errors_name_the_fix),
         cmocka_unit_test(a_name_with_a_colon_is_explained),

@@ -322,13 +322,6 @@ static inline void x64_cmov(struct x64 *c, bool w, enum x64_cc cc, unsigned dst,
     x64_op_rr(c, w, 0x140 | cc, dst, src);
 }
 
-static inline void x64_call_mem(struct x64 *c, unsigned base, int32_t disp)
-{
-    x64_rex(c, false, 0, 0, base, false);
-    x64_u8(c, 0xff);
-    x64_modrm_mem(c, 2, base, disp);
-}
-
 static inline void x64_jmp_mem(struct x64 *c, unsigned base, int32_t disp)
 {
     x64_rex(c, false, 0, 0, base, false);
