@@ -142,20 +142,9 @@ static bool fetch_logic(struct tr *t, const struct insn *i, enum x64_alu op,
     return true;
 }
 
-static bool em_ldclr(struct tr *t, const struct insn *i)
-{
-    return fetch_logic(t, i, ALU_AND, true);
-}
-
-static bool em_ldset(struct tr *t, const struct insn *i)
-{
-    return fetch_logic(t, i, ALU_OR, false);
-}
-
-static bool em_ldeor(struct tr *t, const struct insn *i)
-{
-    return fetch_logic(t, i, ALU_XOR, false);
-}
+EMITTER(ldclr, fetch_logic(t, i, ALU_AND, true))
+EMITTER(ldset, fetch_logic(t, i, ALU_OR, false))
+EMITTER(ldeor, fetch_logic(t, i, ALU_XOR, false))
 
 /* The larger or the smaller one: cc, of the old value and the operand, says
    that the old one stays. */
@@ -182,25 +171,10 @@ static bool fetch_if(struct tr *t, const struct insn *i, enum x64_cc cc)
     return true;
 }
 
-static bool em_ldsmax(struct tr *t, const struct insn *i)
-{
-    return fetch_if(t, i, CC_G);
-}
-
-static bool em_ldsmin(struct tr *t, const struct insn *i)
-{
-    return fetch_if(t, i, CC_L);
-}
-
-static bool em_ldumax(struct tr *t, const struct insn *i)
-{
-    return fetch_if(t, i, CC_A);
-}
-
-static bool em_ldumin(struct tr *t, const struct insn *i)
-{
-    return fetch_if(t, i, CC_B);
-}
+EMITTER(ldsmax, fetch_if(t, i, CC_G))
+EMITTER(ldsmin, fetch_if(t, i, CC_L))
+EMITTER(ldumax, fetch_if(t, i, CC_A))
+EMITTER(ldumin, fetch_if(t, i, CC_B))
 
 static bool em_cas(struct tr *t, const struct insn *i)
 {

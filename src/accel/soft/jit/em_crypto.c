@@ -32,15 +32,8 @@ static bool aes_round(struct tr *t, const struct insn *i, unsigned vop)
     return v_put(t, i, 1);
 }
 
-static bool emit_AESE(struct tr *t, const struct insn *i)
-{
-    return aes_round(t, i, P_AESENCLAST);
-}
-
-static bool emit_AESD(struct tr *t, const struct insn *i)
-{
-    return aes_round(t, i, P_AESDECLAST);
-}
+EMITTER(AESE, aes_round(t, i, P_AESENCLAST))
+EMITTER(AESD, aes_round(t, i, P_AESDECLAST))
 
 /* Is the instruction before this one `op`, and emitted by us? */
 static bool follows(const struct tr *t, const struct insn *i, enum a64_op op)
@@ -51,7 +44,7 @@ static bool follows(const struct tr *t, const struct insn *i, enum a64_op op)
 /* MixColumns alone is a whole round behind the inverse of all else in it. Right
    behind AESE, whose input is still in X1 with a zero in X2, it is that round
    without the inverse. */
-static bool emit_AESMC(struct tr *t, const struct insn *i)
+static bool em_AESMC(struct tr *t, const struct insn *i)
 {
     if (!(t->features & JIT_AES) || !simd_ok(t))
         return false;
@@ -65,7 +58,7 @@ static bool emit_AESMC(struct tr *t, const struct insn *i)
     return v_put(t, i, 1);
 }
 
-static bool emit_AESIMC(struct tr *t, const struct insn *i)
+static bool em_AESIMC(struct tr *t, const struct insn *i)
 {
     if (!(t->features & JIT_AES) || !simd_ok(t))
         return false;
@@ -73,7 +66,7 @@ static bool emit_AESIMC(struct tr *t, const struct insn *i)
     return v_put(t, i, 1);
 }
 
-static bool emit_PMULL_64(struct tr *t, const struct insn *i)
+static bool em_PMULL_64(struct tr *t, const struct insn *i)
 {
     if (!(t->features & JIT_PCLMUL) || !simd_ok(t))
         return false;
@@ -129,20 +122,9 @@ static bool sha1_rounds(struct tr *t, const struct insn *i, unsigned f,
     return v_put(t, i, 1);
 }
 
-static bool emit_SHA1C(struct tr *t, const struct insn *i)
-{
-    return sha1_rounds(t, i, 0, 0x5a827999);
-}
-
-static bool emit_SHA1P(struct tr *t, const struct insn *i)
-{
-    return sha1_rounds(t, i, 1, 0x6ed9eba1);
-}
-
-static bool emit_SHA1M(struct tr *t, const struct insn *i)
-{
-    return sha1_rounds(t, i, 2, 0x8f1bbcdc);
-}
+EMITTER(SHA1C, sha1_rounds(t, i, 0, 0x5a827999))
+EMITTER(SHA1P, sha1_rounds(t, i, 1, 0x6ed9eba1))
+EMITTER(SHA1M, sha1_rounds(t, i, 2, 0x8f1bbcdc))
 
 /* dst = src's words rotated to the left. */
 static void rotate(struct tr *t, unsigned dst, unsigned src, unsigned by,
@@ -153,7 +135,7 @@ static void rotate(struct tr *t, unsigned dst, unsigned src, unsigned by,
     v_op(t, P_OR, dst, dst, tmp);
 }
 
-static bool emit_SHA1H(struct tr *t, const struct insn *i)
+static bool em_SHA1H(struct tr *t, const struct insn *i)
 {
     if (!simd_ok(t))
         return false;
@@ -162,7 +144,7 @@ static bool emit_SHA1H(struct tr *t, const struct insn *i)
     return v_put(t, i, 1);
 }
 
-static bool emit_SHA1SU0(struct tr *t, const struct insn *i)
+static bool em_SHA1SU0(struct tr *t, const struct insn *i)
 {
     unsigned d;
 
@@ -176,7 +158,7 @@ static bool emit_SHA1SU0(struct tr *t, const struct insn *i)
 }
 
 /* W19 takes part of what W16 has just become. */
-static bool emit_SHA1SU1(struct tr *t, const struct insn *i)
+static bool em_SHA1SU1(struct tr *t, const struct insn *i)
 {
     if (!simd_ok(t))
         return false;
@@ -219,7 +201,7 @@ static void sha256_rounds(struct tr *t, unsigned x, unsigned y, unsigned w)
     sha_op(t, SHA256RNDS2, X2, X1);
 }
 
-static bool emit_SHA256H(struct tr *t, const struct insn *i)
+static bool em_SHA256H(struct tr *t, const struct insn *i)
 {
     if (!sha_ok(t))
         return false;
@@ -253,7 +235,7 @@ static bool is_copy(const struct tr *t, const struct insn *i, unsigned copy,
 
 /* Right behind the SHA256H of the same rounds its halves are in X1 and X2
    still. */
-static bool emit_SHA256H2(struct tr *t, const struct insn *i)
+static bool em_SHA256H2(struct tr *t, const struct insn *i)
 {
     const struct insn *h = i - 1;
 
@@ -266,7 +248,7 @@ static bool emit_SHA256H2(struct tr *t, const struct insn *i)
     return v_put(t, i, 1);
 }
 
-static bool emit_SHA256SU0(struct tr *t, const struct insn *i)
+static bool em_SHA256SU0(struct tr *t, const struct insn *i)
 {
     if (!sha_ok(t))
         return false;
@@ -276,7 +258,7 @@ static bool emit_SHA256SU0(struct tr *t, const struct insn *i)
     return v_put(t, i, 1);
 }
 
-static bool emit_SHA256SU1(struct tr *t, const struct insn *i)
+static bool em_SHA256SU1(struct tr *t, const struct insn *i)
 {
     if (!sha_ok(t))
         return false;
@@ -287,10 +269,7 @@ static bool emit_SHA256SU1(struct tr *t, const struct insn *i)
     return v_put(t, i, 1);
 }
 
-#define E(NAME)                \
-    {                          \
-        OP_##NAME, emit_##NAME \
-    }
+#define E(NAME) EMITTER_ROW(NAME)
 // clang-format off
 const struct jit_emitter jit_crypto_emitters[] = {
     E(AESE), E(AESD), E(AESMC), E(AESIMC), E(PMULL_64), E(SHA1C), E(SHA1P),

@@ -80,15 +80,8 @@ static bool set_by(struct tr *t, const struct insn *i, unsigned bits)
     return true;
 }
 
-static bool em_setf8(struct tr *t, const struct insn *i)
-{
-    return set_by(t, i, 8);
-}
-
-static bool em_setf16(struct tr *t, const struct insn *i)
-{
-    return set_by(t, i, 16);
-}
+EMITTER(setf8, set_by(t, i, 8))
+EMITTER(setf16, set_by(t, i, 16))
 
 static void set_byte(struct tr *t, int32_t disp, unsigned value)
 {

@@ -47,7 +47,7 @@ static bool has_vex(const struct tr *t)
     return t->features & JIT_AVX2;
 }
 
-static bool e_FMOV(struct tr *t, const struct insn *i)
+static bool em_FMOV(struct tr *t, const struct insn *i)
 {
     if (!has_vex(t))
         return false;
@@ -56,7 +56,7 @@ static bool e_FMOV(struct tr *t, const struct insn *i)
     return true;
 }
 
-static bool e_FMOV_imm(struct tr *t, const struct insn *i)
+static bool em_FMOV_imm(struct tr *t, const struct insn *i)
 {
     if (!has_vex(t))
         return false;
@@ -81,22 +81,11 @@ static bool from_v(struct tr *t, const struct insn *i, bool x, unsigned at)
     return true;
 }
 
-static bool e_FMOV_w_s(struct tr *t, const struct insn *i)
-{
-    return from_v(t, i, false, 0);
-}
+EMITTER(FMOV_w_s, from_v(t, i, false, 0))
+EMITTER(FMOV_x_d, from_v(t, i, true, 0))
+EMITTER(FMOV_x_top, from_v(t, i, true, 8))
 
-static bool e_FMOV_x_d(struct tr *t, const struct insn *i)
-{
-    return from_v(t, i, true, 0);
-}
-
-static bool e_FMOV_x_top(struct tr *t, const struct insn *i)
-{
-    return from_v(t, i, true, 8);
-}
-
-static bool e_FMOV_from_gpr(struct tr *t, const struct insn *i)
+static bool em_FMOV_from_gpr(struct tr *t, const struct insn *i)
 {
     bool x = is_d(i);
 
@@ -108,7 +97,7 @@ static bool e_FMOV_from_gpr(struct tr *t, const struct insn *i)
     return true;
 }
 
-static bool e_FMOV_top_x(struct tr *t, const struct insn *i)
+static bool em_FMOV_top_x(struct tr *t, const struct insn *i)
 {
     if (!has_vex(t))
         return false;
@@ -119,7 +108,7 @@ static bool e_FMOV_top_x(struct tr *t, const struct insn *i)
     return true;
 }
 
-static bool e_FABS(struct tr *t, const struct insn *i)
+static bool em_FABS(struct tr *t, const struct insn *i)
 {
     bool d = is_d(i);
 
@@ -138,7 +127,7 @@ static void flip_sign(struct tr *t, bool d, unsigned dst, unsigned src)
     x64_vex_rr(&t->c, V_XOR, false, dst, 7, src);
 }
 
-static bool e_FNEG(struct tr *t, const struct insn *i)
+static bool em_FNEG(struct tr *t, const struct insn *i)
 {
     if (!has_vex(t))
         return false;
@@ -157,20 +146,20 @@ static void arith(struct tr *t, const struct insn *i, unsigned op)
     fp_op(t, fp_scalar(is_d(i)), op, 0, a, operand(t, i, i->rm));
 }
 
-#define ARITH(name, op)                                      \
-    static bool e_##name(struct tr *t, const struct insn *i) \
-    {                                                        \
-        if (!fp_plain(t))                                    \
-            return false;                                    \
-        arith(t, i, op);                                     \
-        return put_number(t, i, 0);                          \
+#define ARITH(name, op)                                       \
+    static bool em_##name(struct tr *t, const struct insn *i) \
+    {                                                         \
+        if (!fp_plain(t))                                     \
+            return false;                                     \
+        arith(t, i, op);                                      \
+        return put_number(t, i, 0);                           \
     }
 ARITH(FADD, V_ADD)
 ARITH(FSUB, V_SUB)
 ARITH(FMUL, V_MUL)
 ARITH(FDIV, V_DIV)
 
-static bool e_FNMUL(struct tr *t, const struct insn *i)
+static bool em_FNMUL(struct tr *t, const struct insn *i)
 {
     if (!fp_plain(t))
         return false;
@@ -181,7 +170,7 @@ static bool e_FNMUL(struct tr *t, const struct insn *i)
     return true;
 }
 
-static bool e_FSQRT(struct tr *t, const struct insn *i)
+static bool em_FSQRT(struct tr *t, const struct insn *i)
 {
     if (!fp_plain(t))
         return false;
@@ -191,7 +180,7 @@ static bool e_FSQRT(struct tr *t, const struct insn *i)
 }
 
 /* The difference's sign goes after the check: a NaN bails first. */
-static bool e_FABD(struct tr *t, const struct insn *i)
+static bool em_FABD(struct tr *t, const struct insn *i)
 {
     if (!fp_plain(t))
         return false;
@@ -217,25 +206,10 @@ static bool fused(struct tr *t, const struct insn *i, enum v_fma op)
     return put_number(t, i, 0);
 }
 
-static bool e_FMADD(struct tr *t, const struct insn *i)
-{
-    return fused(t, i, V_FMADD231);
-}
-
-static bool e_FMSUB(struct tr *t, const struct insn *i)
-{
-    return fused(t, i, V_FNMADD231);
-}
-
-static bool e_FNMADD(struct tr *t, const struct insn *i)
-{
-    return fused(t, i, V_FNMSUB231);
-}
-
-static bool e_FNMSUB(struct tr *t, const struct insn *i)
-{
-    return fused(t, i, V_FMSUB231);
-}
+EMITTER(FMADD, fused(t, i, V_FMADD231))
+EMITTER(FMSUB, fused(t, i, V_FNMADD231))
+EMITTER(FNMADD, fused(t, i, V_FNMSUB231))
+EMITTER(FNMSUB, fused(t, i, V_FMSUB231))
 
 /* The host's answer for two zeros is its second operand: ask both ways, and
    the zeros' signs meet in the AND or the OR. For other numbers both answers
@@ -257,15 +231,8 @@ static bool min_max(struct tr *t, const struct insn *i, unsigned op,
     return true;
 }
 
-static bool e_FMAX(struct tr *t, const struct insn *i)
-{
-    return min_max(t, i, V_MAX, V_AND);
-}
-
-static bool e_FMIN(struct tr *t, const struct insn *i)
-{
-    return min_max(t, i, V_MIN, V_OR);
-}
+EMITTER(FMAX, min_max(t, i, V_MAX, V_AND))
+EMITTER(FMIN, min_max(t, i, V_MIN, V_OR))
 
 /* Comparison */
 
@@ -298,21 +265,21 @@ static void compare_regs(struct tr *t, const struct insn *i, unsigned op)
 }
 
 /* COMIS counts quiet NaNs too, as FCMPE does. */
-#define COMPARE(name, op)                                           \
-    static bool e_##name(struct tr *t, const struct insn *i)        \
-    {                                                               \
-        if (!fp_plain(t))                                           \
-            return false;                                           \
-        compare_regs(t, i, op);                                     \
-        return true;                                                \
-    }                                                               \
-    static bool e_##name##_zero(struct tr *t, const struct insn *i) \
-    {                                                               \
-        if (!fp_plain(t))                                           \
-            return false;                                           \
-        fp_zero(t, 0);                                              \
-        fp_compare(t, is_d(i), op, operand(t, i, i->rn), 0);        \
-        return true;                                                \
+#define COMPARE(name, op)                                            \
+    static bool em_##name(struct tr *t, const struct insn *i)        \
+    {                                                                \
+        if (!fp_plain(t))                                            \
+            return false;                                            \
+        compare_regs(t, i, op);                                      \
+        return true;                                                 \
+    }                                                                \
+    static bool em_##name##_zero(struct tr *t, const struct insn *i) \
+    {                                                                \
+        if (!fp_plain(t))                                            \
+            return false;                                            \
+        fp_zero(t, 0);                                               \
+        fp_compare(t, is_d(i), op, operand(t, i, i->rn), 0);         \
+        return true;                                                 \
     }
 COMPARE(FCMP, V_UCOMIS)
 COMPARE(FCMPE, V_COMIS)
@@ -341,18 +308,11 @@ static bool cond_compare(struct tr *t, const struct insn *i, unsigned op)
     return true;
 }
 
-static bool e_FCCMP(struct tr *t, const struct insn *i)
-{
-    return cond_compare(t, i, V_UCOMIS);
-}
-
-static bool e_FCCMPE(struct tr *t, const struct insn *i)
-{
-    return cond_compare(t, i, V_COMIS);
-}
+EMITTER(FCCMP, cond_compare(t, i, V_UCOMIS))
+EMITTER(FCCMPE, cond_compare(t, i, V_COMIS))
 
 /* No branch: which of two numbers is wanted is often hard to foresee. */
-static bool e_FCSEL(struct tr *t, const struct insn *i)
+static bool em_FCSEL(struct tr *t, const struct insn *i)
 {
     unsigned cond = FIELD(i, 15, 12);
     enum x64_cc cc;
@@ -360,7 +320,7 @@ static bool e_FCSEL(struct tr *t, const struct insn *i)
     if (!has_vex(t))
         return false;
     if (cond >= 14)
-        return e_FMOV(t, i);
+        return em_FMOV(t, i);
     cc = t_cond(t, cond);
     x64_load(&t->c, is_d(i), RAX, RBP, CPU_V(i->rm));
     x64_load(&t->c, is_d(i), RCX, RBP, CPU_V(i->rn));
@@ -373,7 +333,7 @@ static bool e_FCSEL(struct tr *t, const struct insn *i)
 
 /* Between formats */
 
-static bool e_FCVT_d_s(struct tr *t, const struct insn *i)
+static bool em_FCVT_d_s(struct tr *t, const struct insn *i)
 {
     if (!fp_plain(t))
         return false;
@@ -384,7 +344,7 @@ static bool e_FCVT_d_s(struct tr *t, const struct insn *i)
     return true;
 }
 
-static bool e_FCVT_s_d(struct tr *t, const struct insn *i)
+static bool em_FCVT_s_d(struct tr *t, const struct insn *i)
 {
     if (!fp_plain(t))
         return false;
@@ -451,11 +411,7 @@ static bool rint_by(struct tr *t, const struct insn *i, unsigned mode)
     return put_number(t, i, 0);
 }
 
-#define RINT(letter, mode)                                          \
-    static bool e_FRINT##letter(struct tr *t, const struct insn *i) \
-    {                                                               \
-        return rint_by(t, i, mode);                                 \
-    }
+#define RINT(letter, mode) EMITTER(FRINT##letter, rint_by(t, i, mode))
 RINT(N, ROUND_N | ROUND_QUIET)
 RINT(P, ROUND_P | ROUND_QUIET)
 RINT(M, ROUND_M | ROUND_QUIET)
@@ -534,15 +490,8 @@ static bool to_fixed(struct tr *t, const struct insn *i, bool is_unsigned)
     return true;
 }
 
-static bool e_FCVTZS_fix(struct tr *t, const struct insn *i)
-{
-    return to_fixed(t, i, false);
-}
-
-static bool e_FCVTZU_fix(struct tr *t, const struct insn *i)
-{
-    return to_fixed(t, i, true);
-}
+EMITTER(FCVTZS_fix, to_fixed(t, i, false))
+EMITTER(FCVTZU_fix, to_fixed(t, i, true))
 
 static bool to_int(struct tr *t, const struct insn *i, unsigned mode,
                    bool is_unsigned)
@@ -570,15 +519,9 @@ static bool to_int(struct tr *t, const struct insn *i, unsigned mode,
     return true;
 }
 
-#define TO_INT(letter, mode)                                          \
-    static bool e_FCVT##letter##S(struct tr *t, const struct insn *i) \
-    {                                                                 \
-        return to_int(t, i, mode, false);                             \
-    }                                                                 \
-    static bool e_FCVT##letter##U(struct tr *t, const struct insn *i) \
-    {                                                                 \
-        return to_int(t, i, mode, true);                              \
-    }
+#define TO_INT(letter, mode)                            \
+    EMITTER(FCVT##letter##S, to_int(t, i, mode, false)) \
+    EMITTER(FCVT##letter##U, to_int(t, i, mode, true))
 TO_INT(N, ROUND_N)
 TO_INT(P, ROUND_P)
 TO_INT(M, ROUND_M)
@@ -617,25 +560,10 @@ static bool from_int(struct tr *t, const struct insn *i, bool is_unsigned,
     return true;
 }
 
-static bool e_SCVTF(struct tr *t, const struct insn *i)
-{
-    return from_int(t, i, false, 0);
-}
-
-static bool e_UCVTF(struct tr *t, const struct insn *i)
-{
-    return from_int(t, i, true, 0);
-}
-
-static bool e_SCVTF_fix(struct tr *t, const struct insn *i)
-{
-    return from_int(t, i, false, 64 - FIELD(i, 15, 10));
-}
-
-static bool e_UCVTF_fix(struct tr *t, const struct insn *i)
-{
-    return from_int(t, i, true, 64 - FIELD(i, 15, 10));
-}
+EMITTER(SCVTF, from_int(t, i, false, 0))
+EMITTER(UCVTF, from_int(t, i, true, 0))
+EMITTER(SCVTF_fix, from_int(t, i, false, 64 - FIELD(i, 15, 10)))
+EMITTER(UCVTF_fix, from_int(t, i, true, 64 - FIELD(i, 15, 10)))
 
 /* clang-format off */
 #define SD(row, emit)     {OP_##row##_s, emit}, {OP_##row##_d, emit}
@@ -643,63 +571,63 @@ static bool e_UCVTF_fix(struct tr *t, const struct insn *i)
     {OP_##row##_s_w, emit}, {OP_##row##_s_x, emit}, \
     {OP_##row##_d_w, emit}, {OP_##row##_d_x, emit}
 const struct jit_emitter jit_fp_emitters[] = {
-    SD(FMOV, e_FMOV),
-    SD(FMOV_imm, e_FMOV_imm),
-    {OP_FMOV_w_s, e_FMOV_w_s},
-    {OP_FMOV_x_d, e_FMOV_x_d},
-    {OP_FMOV_x_top, e_FMOV_x_top},
-    {OP_FMOV_s_w, e_FMOV_from_gpr},
-    {OP_FMOV_d_x, e_FMOV_from_gpr},
-    {OP_FMOV_top_x, e_FMOV_top_x},
-    SD(FABS, e_FABS),
-    SD(FNEG, e_FNEG),
-    SD(FSQRT, e_FSQRT),
-    SD(FADD, e_FADD),
-    SD(FSUB, e_FSUB),
-    SD(FMUL, e_FMUL),
-    SD(FDIV, e_FDIV),
-    SD(FNMUL, e_FNMUL),
-    {OP_FABD_1s, e_FABD},
-    {OP_FABD_1d, e_FABD},
-    SD(FMADD, e_FMADD),
-    SD(FMSUB, e_FMSUB),
-    SD(FNMADD, e_FNMADD),
-    SD(FNMSUB, e_FNMSUB),
-    SD(FMAX, e_FMAX),
-    SD(FMIN, e_FMIN),
-    SD(FMAXNM, e_FMAX), /* they differ in NaNs only */
-    SD(FMINNM, e_FMIN),
-    SD(FCMP, e_FCMP),
-    SD(FCMP_zero, e_FCMP_zero),
-    SD(FCMPE, e_FCMPE),
-    SD(FCMPE_zero, e_FCMPE_zero),
-    SD(FCCMP, e_FCCMP),
-    SD(FCCMPE, e_FCCMPE),
-    SD(FCSEL, e_FCSEL),
-    {OP_FCVT_d_s, e_FCVT_d_s},
-    {OP_FCVT_s_d, e_FCVT_s_d},
-    SD(FRINTN, e_FRINTN),
-    SD(FRINTP, e_FRINTP),
-    SD(FRINTM, e_FRINTM),
-    SD(FRINTZ, e_FRINTZ),
-    SD(FRINTA, e_FRINTA),
-    SD(FRINTX, e_FRINTX),
-    SD(FRINTI, e_FRINTI),
-    SD_WX(FCVTNS, e_FCVTNS),
-    SD_WX(FCVTNU, e_FCVTNU),
-    SD_WX(FCVTPS, e_FCVTPS),
-    SD_WX(FCVTPU, e_FCVTPU),
-    SD_WX(FCVTMS, e_FCVTMS),
-    SD_WX(FCVTMU, e_FCVTMU),
-    SD_WX(FCVTZS, e_FCVTZS),
-    SD_WX(FCVTZU, e_FCVTZU),
-    SD_WX(FCVTAS, e_FCVTAS),
-    SD_WX(FCVTAU, e_FCVTAU),
-    SD_WX(SCVTF, e_SCVTF),
-    SD_WX(UCVTF, e_UCVTF),
-    SD_WX(SCVTF_fix, e_SCVTF_fix),
-    SD_WX(UCVTF_fix, e_UCVTF_fix),
-    SD_WX(FCVTZS_fix, e_FCVTZS_fix),
-    SD_WX(FCVTZU_fix, e_FCVTZU_fix),
+    SD(FMOV, em_FMOV),
+    SD(FMOV_imm, em_FMOV_imm),
+    {OP_FMOV_w_s, em_FMOV_w_s},
+    {OP_FMOV_x_d, em_FMOV_x_d},
+    {OP_FMOV_x_top, em_FMOV_x_top},
+    {OP_FMOV_s_w, em_FMOV_from_gpr},
+    {OP_FMOV_d_x, em_FMOV_from_gpr},
+    {OP_FMOV_top_x, em_FMOV_top_x},
+    SD(FABS, em_FABS),
+    SD(FNEG, em_FNEG),
+    SD(FSQRT, em_FSQRT),
+    SD(FADD, em_FADD),
+    SD(FSUB, em_FSUB),
+    SD(FMUL, em_FMUL),
+    SD(FDIV, em_FDIV),
+    SD(FNMUL, em_FNMUL),
+    {OP_FABD_1s, em_FABD},
+    {OP_FABD_1d, em_FABD},
+    SD(FMADD, em_FMADD),
+    SD(FMSUB, em_FMSUB),
+    SD(FNMADD, em_FNMADD),
+    SD(FNMSUB, em_FNMSUB),
+    SD(FMAX, em_FMAX),
+    SD(FMIN, em_FMIN),
+    SD(FMAXNM, em_FMAX), /* they differ in NaNs only */
+    SD(FMINNM, em_FMIN),
+    SD(FCMP, em_FCMP),
+    SD(FCMP_zero, em_FCMP_zero),
+    SD(FCMPE, em_FCMPE),
+    SD(FCMPE_zero, em_FCMPE_zero),
+    SD(FCCMP, em_FCCMP),
+    SD(FCCMPE, em_FCCMPE),
+    SD(FCSEL, em_FCSEL),
+    {OP_FCVT_d_s, em_FCVT_d_s},
+    {OP_FCVT_s_d, em_FCVT_s_d},
+    SD(FRINTN, em_FRINTN),
+    SD(FRINTP, em_FRINTP),
+    SD(FRINTM, em_FRINTM),
+    SD(FRINTZ, em_FRINTZ),
+    SD(FRINTA, em_FRINTA),
+    SD(FRINTX, em_FRINTX),
+    SD(FRINTI, em_FRINTI),
+    SD_WX(FCVTNS, em_FCVTNS),
+    SD_WX(FCVTNU, em_FCVTNU),
+    SD_WX(FCVTPS, em_FCVTPS),
+    SD_WX(FCVTPU, em_FCVTPU),
+    SD_WX(FCVTMS, em_FCVTMS),
+    SD_WX(FCVTMU, em_FCVTMU),
+    SD_WX(FCVTZS, em_FCVTZS),
+    SD_WX(FCVTZU, em_FCVTZU),
+    SD_WX(FCVTAS, em_FCVTAS),
+    SD_WX(FCVTAU, em_FCVTAU),
+    SD_WX(SCVTF, em_SCVTF),
+    SD_WX(UCVTF, em_UCVTF),
+    SD_WX(SCVTF_fix, em_SCVTF_fix),
+    SD_WX(UCVTF_fix, em_UCVTF_fix),
+    SD_WX(FCVTZS_fix, em_FCVTZS_fix),
+    SD_WX(FCVTZU_fix, em_FCVTZU_fix),
     {0, NULL},
 };

@@ -41,7 +41,7 @@ static void round_away(struct tr *t, const struct insn *i, unsigned dst,
     trim(t, i, dst);
 }
 
-static bool e_FRINTA(struct tr *t, const struct insn *i)
+static bool em_FRINTA(struct tr *t, const struct insn *i)
 {
     if (!fp_plain(t))
         return false;
@@ -62,13 +62,13 @@ static unsigned scale_up(struct tr *t, const struct insn *i, int fbits,
     return 1;
 }
 
-#define RINT(letter, imm)                                           \
-    static bool e_FRINT##letter(struct tr *t, const struct insn *i) \
-    {                                                               \
-        if (!fp_plain(t))                                           \
-            return false;                                           \
-        round_lanes(t, i, imm, 0, source(t, i, i->rn, 0));          \
-        return put_number(t, i, 0);                                 \
+#define RINT(letter, imm)                                            \
+    static bool em_FRINT##letter(struct tr *t, const struct insn *i) \
+    {                                                                \
+        if (!fp_plain(t))                                            \
+            return false;                                            \
+        round_lanes(t, i, imm, 0, source(t, i, i->rn, 0));           \
+        return put_number(t, i, 0);                                  \
     }
 RINT(N, 8)
 RINT(M, 9)
@@ -156,15 +156,9 @@ static bool to_int(struct tr *t, const struct insn *i, unsigned mode,
     return put(t, i, 0);
 }
 
-#define TO_INT(letter, mode)                                          \
-    static bool e_FCVT##letter##S(struct tr *t, const struct insn *i) \
-    {                                                                 \
-        return to_int(t, i, mode, false);                             \
-    }                                                                 \
-    static bool e_FCVT##letter##U(struct tr *t, const struct insn *i) \
-    {                                                                 \
-        return to_int(t, i, mode, true);                              \
-    }
+#define TO_INT(letter, mode)                            \
+    EMITTER(FCVT##letter##S, to_int(t, i, mode, false)) \
+    EMITTER(FCVT##letter##U, to_int(t, i, mode, true))
 TO_INT(N, 0)
 TO_INT(M, 1)
 TO_INT(P, 2)
@@ -223,15 +217,8 @@ static bool from_int(struct tr *t, const struct insn *i, bool is_unsigned)
     return put(t, i, 0);
 }
 
-static bool e_SCVTF(struct tr *t, const struct insn *i)
-{
-    return from_int(t, i, false);
-}
-
-static bool e_UCVTF(struct tr *t, const struct insn *i)
-{
-    return from_int(t, i, true);
-}
+EMITTER(SCVTF, from_int(t, i, false))
+EMITTER(UCVTF, from_int(t, i, true))
 
 /* Between formats. The forms with 2 (bit 30) take, or give, the upper half. */
 
@@ -245,7 +232,7 @@ static unsigned half_of(struct tr *t, const struct insn *i)
     return 0;
 }
 
-static bool e_FCVTL_2d(struct tr *t, const struct insn *i)
+static bool em_FCVTL_2d(struct tr *t, const struct insn *i)
 {
     if (!fp_plain(t))
         return false;
@@ -256,7 +243,7 @@ static bool e_FCVTL_2d(struct tr *t, const struct insn *i)
 }
 
 /* Whatever has FMA3 has the conversions of halves (F16C) as well. */
-static bool e_FCVTL_4s(struct tr *t, const struct insn *i)
+static bool em_FCVTL_4s(struct tr *t, const struct insn *i)
 {
     if (!fp_plain(t) || !(t->features & JIT_FMA))
         return false;
@@ -278,7 +265,7 @@ static bool put_half(struct tr *t, const struct insn *i)
     return true;
 }
 
-static bool e_FCVTN_2s(struct tr *t, const struct insn *i)
+static bool em_FCVTN_2s(struct tr *t, const struct insn *i)
 {
     if (!fp_plain(t))
         return false;
@@ -287,7 +274,7 @@ static bool e_FCVTN_2s(struct tr *t, const struct insn *i)
     return put_half(t, i);
 }
 
-static bool e_FCVTN_4h(struct tr *t, const struct insn *i)
+static bool em_FCVTN_4h(struct tr *t, const struct insn *i)
 {
     unsigned a;
 
@@ -306,36 +293,36 @@ static bool e_FCVTN_4h(struct tr *t, const struct insn *i)
 #define ONE(row, emit) {OP_##row##_1s, emit}, {OP_##row##_1d, emit}
 #define ALL(row, emit) VEC(row, emit), ONE(row, emit)
 const struct jit_emitter jit_fp_conv_emitters[] = {
-    VEC(FRINTN, e_FRINTN),
-    VEC(FRINTP, e_FRINTP),
-    VEC(FRINTM, e_FRINTM),
-    VEC(FRINTZ, e_FRINTZ),
-    VEC(FRINTA, e_FRINTA),
-    VEC(FRINTX, e_FRINTX),
-    VEC(FRINTI, e_FRINTI),
-    ALL(FCVTNS, e_FCVTNS),
-    ALL(FCVTNU, e_FCVTNU),
-    ALL(FCVTPS, e_FCVTPS),
-    ALL(FCVTPU, e_FCVTPU),
-    ALL(FCVTMS, e_FCVTMS),
-    ALL(FCVTMU, e_FCVTMU),
-    ALL(FCVTZS, e_FCVTZS),
-    ALL(FCVTZU, e_FCVTZU),
-    ALL(FCVTAS, e_FCVTAS),
-    ALL(FCVTAU, e_FCVTAU),
-    ALL(FCVTZS_fix, e_FCVTZS),
-    ALL(FCVTZU_fix, e_FCVTZU),
-    ALL(SCVTF, e_SCVTF),
-    ALL(UCVTF, e_UCVTF),
-    ALL(SCVTF_fix, e_SCVTF),
-    ALL(UCVTF_fix, e_UCVTF),
-    {OP_FCVTL_2d, e_FCVTL_2d},
-    {OP_FCVTL2_2d, e_FCVTL_2d},
-    {OP_FCVTL_4s, e_FCVTL_4s},
-    {OP_FCVTL2_4s, e_FCVTL_4s},
-    {OP_FCVTN_2s, e_FCVTN_2s},
-    {OP_FCVTN2_4s, e_FCVTN_2s},
-    {OP_FCVTN_4h, e_FCVTN_4h},
-    {OP_FCVTN2_8h, e_FCVTN_4h},
+    VEC(FRINTN, em_FRINTN),
+    VEC(FRINTP, em_FRINTP),
+    VEC(FRINTM, em_FRINTM),
+    VEC(FRINTZ, em_FRINTZ),
+    VEC(FRINTA, em_FRINTA),
+    VEC(FRINTX, em_FRINTX),
+    VEC(FRINTI, em_FRINTI),
+    ALL(FCVTNS, em_FCVTNS),
+    ALL(FCVTNU, em_FCVTNU),
+    ALL(FCVTPS, em_FCVTPS),
+    ALL(FCVTPU, em_FCVTPU),
+    ALL(FCVTMS, em_FCVTMS),
+    ALL(FCVTMU, em_FCVTMU),
+    ALL(FCVTZS, em_FCVTZS),
+    ALL(FCVTZU, em_FCVTZU),
+    ALL(FCVTAS, em_FCVTAS),
+    ALL(FCVTAU, em_FCVTAU),
+    ALL(FCVTZS_fix, em_FCVTZS),
+    ALL(FCVTZU_fix, em_FCVTZU),
+    ALL(SCVTF, em_SCVTF),
+    ALL(UCVTF, em_UCVTF),
+    ALL(SCVTF_fix, em_SCVTF),
+    ALL(UCVTF_fix, em_UCVTF),
+    {OP_FCVTL_2d, em_FCVTL_2d},
+    {OP_FCVTL2_2d, em_FCVTL_2d},
+    {OP_FCVTL_4s, em_FCVTL_4s},
+    {OP_FCVTL2_4s, em_FCVTL_4s},
+    {OP_FCVTN_2s, em_FCVTN_2s},
+    {OP_FCVTN2_4s, em_FCVTN_2s},
+    {OP_FCVTN_4h, em_FCVTN_4h},
+    {OP_FCVTN2_8h, em_FCVTN_4h},
     {0, NULL},
 };

@@ -280,34 +280,34 @@ static bool cvtxn(struct tr *t, const struct insn *i, unsigned bits)
     return true;
 }
 
-E(FRECPE, estimate(t, i, recip))
-E(FRSQRTE, estimate(t, i, root))
-E(FRECPE_1h, estimate_half(t, i, recip, 1))
-E(FRECPE_4h, estimate_half(t, i, recip, 4))
-E(FRECPE_8h, estimate_half(t, i, recip, 8))
-E(FRSQRTE_1h, estimate_half(t, i, root, 1))
-E(FRSQRTE_4h, estimate_half(t, i, root, 4))
-E(FRSQRTE_8h, estimate_half(t, i, root, 8))
-E(URECPE, estimate_u(t, i, offsetof(struct est_table, urecip)))
-E(URSQRTE, estimate_u(t, i, offsetof(struct est_table, uroot)))
-E(FRECPX_1h, recpx(t, i, &half_format))
-E(FRECPX_1s, recpx(t, i, &single_format))
-E(FRECPX_1d, recpx(t, i, &double_format))
-E(FCVTXN_v, cvtxn(t, i, 128))
-E(FCVTXN_1s, cvtxn(t, i, 64))
+EMITTER(FRECPE, estimate(t, i, recip))
+EMITTER(FRSQRTE, estimate(t, i, root))
+EMITTER(FRECPE_1h, estimate_half(t, i, recip, 1))
+EMITTER(FRECPE_4h, estimate_half(t, i, recip, 4))
+EMITTER(FRECPE_8h, estimate_half(t, i, recip, 8))
+EMITTER(FRSQRTE_1h, estimate_half(t, i, root, 1))
+EMITTER(FRSQRTE_4h, estimate_half(t, i, root, 4))
+EMITTER(FRSQRTE_8h, estimate_half(t, i, root, 8))
+EMITTER(URECPE, estimate_u(t, i, offsetof(struct est_table, urecip)))
+EMITTER(URSQRTE, estimate_u(t, i, offsetof(struct est_table, uroot)))
+EMITTER(FRECPX_1h, recpx(t, i, &half_format))
+EMITTER(FRECPX_1s, recpx(t, i, &single_format))
+EMITTER(FRECPX_1d, recpx(t, i, &double_format))
+EMITTER(FCVTXN_v, cvtxn(t, i, 128))
+EMITTER(FCVTXN_1s, cvtxn(t, i, 64))
 
 /* clang-format off */
 #define SD(row, emit) \
     {OP_##row##_2s, emit}, {OP_##row##_4s, emit}, {OP_##row##_2d, emit}, \
     {OP_##row##_1s, emit}, {OP_##row##_1d, emit}
 const struct jit_emitter jit_fp_est_emitters[] = {
-    SD(FRECPE, e_FRECPE), SD(FRSQRTE, e_FRSQRTE),
+    SD(FRECPE, em_FRECPE), SD(FRSQRTE, em_FRSQRTE),
     HALF_ALL(FRECPE), HALF_ALL(FRSQRTE),
-    {OP_URECPE_2s, e_URECPE}, {OP_URECPE_4s, e_URECPE},
-    {OP_URSQRTE_2s, e_URSQRTE}, {OP_URSQRTE_4s, e_URSQRTE},
-    {OP_FRECPX_1h, e_FRECPX_1h}, {OP_FRECPX_1s, e_FRECPX_1s},
-    {OP_FRECPX_1d, e_FRECPX_1d}, {OP_FCVTXN_2s, e_FCVTXN_v},
-    {OP_FCVTXN2_4s, e_FCVTXN_v}, {OP_FCVTXN_1s, e_FCVTXN_1s},
+    {OP_URECPE_2s, em_URECPE}, {OP_URECPE_4s, em_URECPE},
+    {OP_URSQRTE_2s, em_URSQRTE}, {OP_URSQRTE_4s, em_URSQRTE},
+    {OP_FRECPX_1h, em_FRECPX_1h}, {OP_FRECPX_1s, em_FRECPX_1s},
+    {OP_FRECPX_1d, em_FRECPX_1d}, {OP_FCVTXN_2s, em_FCVTXN_v},
+    {OP_FCVTXN2_4s, em_FCVTXN_v}, {OP_FCVTXN_1s, em_FCVTXN_1s},
     {0, NULL},
 };
 /* clang-format on */

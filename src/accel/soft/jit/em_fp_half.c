@@ -361,25 +361,10 @@ static bool fused_scalar(struct tr *t, const struct insn *i, enum v_fma op)
     return true;
 }
 
-static bool e_FMADD(struct tr *t, const struct insn *i)
-{
-    return fused_scalar(t, i, V_FMADD231);
-}
-
-static bool e_FMSUB(struct tr *t, const struct insn *i)
-{
-    return fused_scalar(t, i, V_FNMADD231);
-}
-
-static bool e_FNMADD(struct tr *t, const struct insn *i)
-{
-    return fused_scalar(t, i, V_FNMSUB231);
-}
-
-static bool e_FNMSUB(struct tr *t, const struct insn *i)
-{
-    return fused_scalar(t, i, V_FMSUB231);
-}
+EMITTER(FMADD, fused_scalar(t, i, V_FMADD231))
+EMITTER(FMSUB, fused_scalar(t, i, V_FNMADD231))
+EMITTER(FNMADD, fused_scalar(t, i, V_FNMSUB231))
+EMITTER(FNMSUB, fused_scalar(t, i, V_FMSUB231))
 
 /* Moves and signs, which do not care for FPCR. */
 
@@ -394,12 +379,9 @@ static bool by_mask(struct tr *t, const struct insn *i, bool flip,
     return lanes == 1 ? store_lowest(t, i, X0) : v_put(t, i, lanes == 8);
 }
 
-static bool e_FMOV_h(struct tr *t, const struct insn *i)
-{
-    return simd_ok(t) && store_lowest(t, i, t_vget(t, i->rn));
-}
+EMITTER(FMOV_h, simd_ok(t) && store_lowest(t, i, t_vget(t, i->rn)))
 
-static bool e_FMOV_imm_h(struct tr *t, const struct insn *i)
+static bool em_FMOV_imm_h(struct tr *t, const struct insn *i)
 {
     if (!simd_ok(t))
         return false;
@@ -408,7 +390,7 @@ static bool e_FMOV_imm_h(struct tr *t, const struct insn *i)
     return t->flags_kept = true;
 }
 
-static bool e_FMOV_h_gpr(struct tr *t, const struct insn *i)
+static bool em_FMOV_h_gpr(struct tr *t, const struct insn *i)
 {
     if (!simd_ok(t))
         return false;
@@ -416,7 +398,7 @@ static bool e_FMOV_h_gpr(struct tr *t, const struct insn *i)
     return store_lowest(t, i, X1);
 }
 
-static bool e_FMOV_gpr_h(struct tr *t, const struct insn *i)
+static bool em_FMOV_gpr_h(struct tr *t, const struct insn *i)
 {
     if (!simd_ok(t))
         return false;
@@ -472,7 +454,7 @@ static bool cond_compare(struct tr *t, const struct insn *i, unsigned op)
     return true;
 }
 
-static bool e_FCSEL_h(struct tr *t, const struct insn *i)
+static bool em_FCSEL_h(struct tr *t, const struct insn *i)
 {
     unsigned cond = FIELD(i, 15, 12);
     enum x64_cc cc;
@@ -480,7 +462,7 @@ static bool e_FCSEL_h(struct tr *t, const struct insn *i)
     if (!simd_ok(t))
         return false;
     if (cond >= 14)
-        return e_FMOV_h(t, i);
+        return em_FMOV_h(t, i);
     cc = t_cond(t, cond);
     x64_op_rm(&t->c, false, 0x1b7, RAX, RBP, CPU_V(i->rm)); /* movzx */
     x64_op_rm(&t->c, false, 0x1b7, RCX, RBP, CPU_V(i->rn));
@@ -490,10 +472,10 @@ static bool e_FCSEL_h(struct tr *t, const struct insn *i)
     return t->flags_kept = true;
 }
 
-E(FCMP, compare_scalar(t, i, false, true))
-E(FCMP_zero, compare_scalar(t, i, true, true))
-E(FCMPE, compare_scalar(t, i, false, false))
-E(FCMPE_zero, compare_scalar(t, i, true, false))
+EMITTER(FCMP, compare_scalar(t, i, false, true))
+EMITTER(FCMP_zero, compare_scalar(t, i, true, true))
+EMITTER(FCMPE, compare_scalar(t, i, false, false))
+EMITTER(FCMPE_zero, compare_scalar(t, i, true, false))
 
 LANES(FADD, h_add, 0)
 LANES(FSUB, h_sub, 0)
@@ -504,11 +486,11 @@ LANES(FSQRT, h_sqrt, HALF_UNARY)
 LANES(FABD, h_abd, 0)
 LANES(FMAX, h_max, 0)
 LANES(FMIN, h_min, 0)
-E(FNMUL, half_lanes(t, i, h_nmul, 1, 0))
-E(FMLA_4h, half_lanes(t, i, h_mla, 4, HALF_FUSED))
-E(FMLA_8h, half_lanes(t, i, h_mla, 8, HALF_FUSED))
-E(FMLS_4h, half_lanes(t, i, h_mls, 4, HALF_FUSED))
-E(FMLS_8h, half_lanes(t, i, h_mls, 8, HALF_FUSED))
+EMITTER(FNMUL, half_lanes(t, i, h_nmul, 1, 0))
+EMITTER(FMLA_4h, half_lanes(t, i, h_mla, 4, HALF_FUSED))
+EMITTER(FMLA_8h, half_lanes(t, i, h_mla, 8, HALF_FUSED))
+EMITTER(FMLS_4h, half_lanes(t, i, h_mls, 4, HALF_FUSED))
+EMITTER(FMLS_8h, half_lanes(t, i, h_mls, 8, HALF_FUSED))
 LANES(FMLA_elem, h_mla, HALF_FUSED | HALF_ELEMENT)
 LANES(FMLS_elem, h_mls, HALF_FUSED | HALF_ELEMENT)
 LANES(FCMEQ, h_eq, HALF_MASK)
@@ -525,26 +507,26 @@ LANES(FMULX, h_mulx, 0)
 LANES(FMULX_elem, h_mulx, HALF_ELEMENT)
 LANES(FRECPS, h_recps, 0)
 LANES(FRSQRTS, h_rsqrts, 0)
-#define PAIRS(name, op)              \
-    E(name##_1h, pairs(t, i, op, 1)) \
-    E(name##_4h, pairs(t, i, op, 4)) \
-    E(name##_8h, pairs(t, i, op, 8))
-#define ACROSS(name, op)              \
-    E(name##_4h, across(t, i, op, 4)) \
-    E(name##_8h, across(t, i, op, 8))
+#define PAIRS(name, op)                    \
+    EMITTER(name##_1h, pairs(t, i, op, 1)) \
+    EMITTER(name##_4h, pairs(t, i, op, 4)) \
+    EMITTER(name##_8h, pairs(t, i, op, 8))
+#define ACROSS(name, op)                    \
+    EMITTER(name##_4h, across(t, i, op, 4)) \
+    EMITTER(name##_8h, across(t, i, op, 8))
 PAIRS(FADDP, h_add)
 PAIRS(FMAXP, h_max)
 PAIRS(FMINP, h_min)
 ACROSS(FMAXV, h_max)
 ACROSS(FMINV, h_min)
-E(FCCMP, cond_compare(t, i, V_UCOMIS))
-E(FCCMPE, cond_compare(t, i, V_COMIS))
-E(FABS_h, by_mask(t, i, false, 1))
-E(FABS_4h, by_mask(t, i, false, 4))
-E(FABS_8h, by_mask(t, i, false, 8))
-E(FNEG_h, by_mask(t, i, true, 1))
-E(FNEG_4h, by_mask(t, i, true, 4))
-E(FNEG_8h, by_mask(t, i, true, 8))
+EMITTER(FCCMP, cond_compare(t, i, V_UCOMIS))
+EMITTER(FCCMPE, cond_compare(t, i, V_COMIS))
+EMITTER(FABS_h, by_mask(t, i, false, 1))
+EMITTER(FABS_4h, by_mask(t, i, false, 4))
+EMITTER(FABS_8h, by_mask(t, i, false, 8))
+EMITTER(FNEG_h, by_mask(t, i, true, 1))
+EMITTER(FNEG_4h, by_mask(t, i, true, 4))
+EMITTER(FNEG_8h, by_mask(t, i, true, 8))
 
 /* clang-format off */
 #define SCALAR(row, emit) {OP_##row##_h, emit}
@@ -552,32 +534,32 @@ const struct jit_emitter jit_fp_half_emitters[] = {
     HALF_VEC(FADD), HALF_VEC(FSUB), HALF_VEC(FMUL), HALF_VEC(FDIV), HALF_VEC(FSQRT), HALF_ALL(FABD),
     HALF_VEC(FMAX), HALF_VEC(FMIN), HALF_VEC(FMLA), HALF_VEC(FMLS), HALF_VEC(FABS), HALF_VEC(FNEG),
     /* they differ in NaNs only */
-    {OP_FMAXNM_4h, e_FMAX_4h}, {OP_FMAXNM_8h, e_FMAX_8h},
-    {OP_FMINNM_4h, e_FMIN_4h}, {OP_FMINNM_8h, e_FMIN_8h},
+    {OP_FMAXNM_4h, em_FMAX_4h}, {OP_FMAXNM_8h, em_FMAX_8h},
+    {OP_FMINNM_4h, em_FMIN_4h}, {OP_FMINNM_8h, em_FMIN_8h},
     HALF_ALL(FADDP), HALF_ALL(FMAXP), HALF_ALL(FMINP),
-    {OP_FMAXNMP_4h, e_FMAXP_4h}, {OP_FMAXNMP_8h, e_FMAXP_8h},
-    {OP_FMAXNMP_1h, e_FMAXP_1h}, {OP_FMINNMP_4h, e_FMINP_4h},
-    {OP_FMINNMP_8h, e_FMINP_8h}, {OP_FMINNMP_1h, e_FMINP_1h},
+    {OP_FMAXNMP_4h, em_FMAXP_4h}, {OP_FMAXNMP_8h, em_FMAXP_8h},
+    {OP_FMAXNMP_1h, em_FMAXP_1h}, {OP_FMINNMP_4h, em_FMINP_4h},
+    {OP_FMINNMP_8h, em_FMINP_8h}, {OP_FMINNMP_1h, em_FMINP_1h},
     HALF_VEC(FMAXV), HALF_VEC(FMINV),
-    {OP_FMAXNMV_4h, e_FMAXV_4h}, {OP_FMAXNMV_8h, e_FMAXV_8h},
-    {OP_FMINNMV_4h, e_FMINV_4h}, {OP_FMINNMV_8h, e_FMINV_8h},
+    {OP_FMAXNMV_4h, em_FMAXV_4h}, {OP_FMAXNMV_8h, em_FMAXV_8h},
+    {OP_FMINNMV_4h, em_FMINV_4h}, {OP_FMINNMV_8h, em_FMINV_8h},
     HALF_ALL(FRECPS), HALF_ALL(FRSQRTS),
     HALF_ALL(FMULX), HALF_ALL(FMULX_elem),
-    SCALAR(FCCMP, e_FCCMP), SCALAR(FCCMPE, e_FCCMPE), SCALAR(FCSEL, e_FCSEL_h),
+    SCALAR(FCCMP, em_FCCMP), SCALAR(FCCMPE, em_FCCMPE), SCALAR(FCSEL, em_FCSEL_h),
     HALF_ALL(FMUL_elem), HALF_ALL(FMLA_elem), HALF_ALL(FMLS_elem),
     HALF_ALL(FCMEQ), HALF_ALL(FCMGE), HALF_ALL(FCMGT), HALF_ALL(FACGE), HALF_ALL(FACGT),
     HALF_ALL(FCMEQ_zero), HALF_ALL(FCMGE_zero), HALF_ALL(FCMGT_zero), HALF_ALL(FCMLE_zero),
     HALF_ALL(FCMLT_zero),
-    SCALAR(FADD, e_FADD_1h), SCALAR(FSUB, e_FSUB_1h), SCALAR(FMUL, e_FMUL_1h),
-    SCALAR(FDIV, e_FDIV_1h), SCALAR(FSQRT, e_FSQRT_1h),
-    SCALAR(FNMUL, e_FNMUL), SCALAR(FMAX, e_FMAX_1h), SCALAR(FMIN, e_FMIN_1h),
-    SCALAR(FMAXNM, e_FMAX_1h), SCALAR(FMINNM, e_FMIN_1h),
-    SCALAR(FMADD, e_FMADD), SCALAR(FMSUB, e_FMSUB), SCALAR(FNMADD, e_FNMADD),
-    SCALAR(FNMSUB, e_FNMSUB), SCALAR(FABS, e_FABS_h), SCALAR(FNEG, e_FNEG_h),
-    SCALAR(FMOV, e_FMOV_h), SCALAR(FMOV_imm, e_FMOV_imm_h),
-    SCALAR(FCMP, e_FCMP), SCALAR(FCMP_zero, e_FCMP_zero),
-    SCALAR(FCMPE, e_FCMPE), SCALAR(FCMPE_zero, e_FCMPE_zero),
-    {OP_FMOV_h_gpr_w, e_FMOV_h_gpr}, {OP_FMOV_h_gpr_x, e_FMOV_h_gpr},
-    {OP_FMOV_gpr_h_w, e_FMOV_gpr_h}, {OP_FMOV_gpr_h_x, e_FMOV_gpr_h},
+    SCALAR(FADD, em_FADD_1h), SCALAR(FSUB, em_FSUB_1h), SCALAR(FMUL, em_FMUL_1h),
+    SCALAR(FDIV, em_FDIV_1h), SCALAR(FSQRT, em_FSQRT_1h),
+    SCALAR(FNMUL, em_FNMUL), SCALAR(FMAX, em_FMAX_1h), SCALAR(FMIN, em_FMIN_1h),
+    SCALAR(FMAXNM, em_FMAX_1h), SCALAR(FMINNM, em_FMIN_1h),
+    SCALAR(FMADD, em_FMADD), SCALAR(FMSUB, em_FMSUB), SCALAR(FNMADD, em_FNMADD),
+    SCALAR(FNMSUB, em_FNMSUB), SCALAR(FABS, em_FABS_h), SCALAR(FNEG, em_FNEG_h),
+    SCALAR(FMOV, em_FMOV_h), SCALAR(FMOV_imm, em_FMOV_imm_h),
+    SCALAR(FCMP, em_FCMP), SCALAR(FCMP_zero, em_FCMP_zero),
+    SCALAR(FCMPE, em_FCMPE), SCALAR(FCMPE_zero, em_FCMPE_zero),
+    {OP_FMOV_h_gpr_w, em_FMOV_h_gpr}, {OP_FMOV_h_gpr_x, em_FMOV_h_gpr},
+    {OP_FMOV_gpr_h_w, em_FMOV_gpr_h}, {OP_FMOV_gpr_h_x, em_FMOV_gpr_h},
     {0, NULL},
 };

@@ -37,18 +37,13 @@ void half_bail_nan(struct tr *t, unsigned pp, unsigned a, unsigned b);
 bool half_lanes(struct tr *t, const struct insn *i, half_op *op, unsigned lanes,
                 unsigned flags);
 
-#define E(name, ...)                                         \
-    static bool e_##name(struct tr *t, const struct insn *i) \
-    {                                                        \
-        return __VA_ARGS__;                                  \
-    }
-#define LANES(name, op, flags)                   \
-    E(name##_1h, half_lanes(t, i, op, 1, flags)) \
-    E(name##_4h, half_lanes(t, i, op, 4, flags)) \
-    E(name##_8h, half_lanes(t, i, op, 8, flags))
+#define LANES(name, op, flags)                         \
+    EMITTER(name##_1h, half_lanes(t, i, op, 1, flags)) \
+    EMITTER(name##_4h, half_lanes(t, i, op, 4, flags)) \
+    EMITTER(name##_8h, half_lanes(t, i, op, 8, flags))
 
 /* clang-format off */
 #define HALF_VEC(row) \
-    {OP_##row##_4h, e_##row##_4h}, {OP_##row##_8h, e_##row##_8h}
-#define HALF_ALL(row) HALF_VEC(row), {OP_##row##_1h, e_##row##_1h}
+    {OP_##row##_4h, em_##row##_4h}, {OP_##row##_8h, em_##row##_8h}
+#define HALF_ALL(row) HALF_VEC(row), {OP_##row##_1h, em_##row##_1h}
 /* clang-format on */

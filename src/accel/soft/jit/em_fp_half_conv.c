@@ -223,7 +223,7 @@ static bool from_int(struct tr *t, const struct insn *i, unsigned lanes,
 
 /* Between formats. */
 
-static bool e_FCVT_s_h(struct tr *t, const struct insn *i)
+static bool em_FCVT_s_h(struct tr *t, const struct insn *i)
 {
     if (!half_plain(t))
         return false;
@@ -233,7 +233,7 @@ static bool e_FCVT_s_h(struct tr *t, const struct insn *i)
     return true;
 }
 
-static bool e_FCVT_d_h(struct tr *t, const struct insn *i)
+static bool em_FCVT_d_h(struct tr *t, const struct insn *i)
 {
     if (!half_plain(t))
         return false;
@@ -245,7 +245,7 @@ static bool e_FCVT_d_h(struct tr *t, const struct insn *i)
     return true;
 }
 
-static bool e_FCVT_h_s(struct tr *t, const struct insn *i)
+static bool em_FCVT_h_s(struct tr *t, const struct insn *i)
 {
     if (!half_plain(t))
         return false;
@@ -258,7 +258,7 @@ static bool e_FCVT_h_s(struct tr *t, const struct insn *i)
 
 /* By way of single precision, if that is exact; when it is not, the flags that
    it raises are the conversion's as well. */
-static bool e_FCVT_h_d(struct tr *t, const struct insn *i)
+static bool em_FCVT_h_d(struct tr *t, const struct insn *i)
 {
     if (!half_plain(t))
         return false;
@@ -281,11 +281,11 @@ LANES(FRINTZ, h_rintZ, HALF_UNARY)
 LANES(FRINTX, h_rintX, HALF_UNARY)
 LANES(FRINTI, h_rintI, HALF_UNARY)
 LANES(FRINTA, h_rintA, HALF_UNARY)
-#define TO_INTS(letter)                                            \
-    LANES(FCVT##letter##S, h_to_s##letter, HALF_MASK | HALF_UNARY) \
-    LANES(FCVT##letter##U, h_to_u##letter, HALF_UINT | HALF_UNARY) \
-    E(FCVT##letter##S_gpr, to_gpr(t, i, ROUND_##letter, false, 0)) \
-    E(FCVT##letter##U_gpr, to_gpr(t, i, ROUND_##letter, true, 0))
+#define TO_INTS(letter)                                                  \
+    LANES(FCVT##letter##S, h_to_s##letter, HALF_MASK | HALF_UNARY)       \
+    LANES(FCVT##letter##U, h_to_u##letter, HALF_UINT | HALF_UNARY)       \
+    EMITTER(FCVT##letter##S_gpr, to_gpr(t, i, ROUND_##letter, false, 0)) \
+    EMITTER(FCVT##letter##U_gpr, to_gpr(t, i, ROUND_##letter, true, 0))
 TO_INTS(N)
 TO_INTS(M)
 TO_INTS(P)
@@ -294,32 +294,32 @@ TO_INTS(A)
 #define FBITS(i) (64 - FIELD(i, 15, 10))
 #define TO_FIXED(name, op, is_unsigned, flags) \
     LANES(name, op, flags | HALF_UNARY)        \
-    E(name##_gpr, to_gpr(t, i, ROUND_Z, is_unsigned, FBITS(i)))
+    EMITTER(name##_gpr, to_gpr(t, i, ROUND_Z, is_unsigned, FBITS(i)))
 TO_FIXED(FCVTZS_fix, h_to_s_fix, false, HALF_MASK)
 TO_FIXED(FCVTZU_fix, h_to_u_fix, true, HALF_UINT)
-#define FROM_INTS(name, is_unsigned, fixed)             \
-    E(name##_1h, from_int(t, i, 1, is_unsigned, fixed)) \
-    E(name##_4h, from_int(t, i, 4, is_unsigned, fixed)) \
-    E(name##_8h, from_int(t, i, 8, is_unsigned, fixed)) \
-    E(name##_gpr, from_gpr(t, i, is_unsigned, fixed ? FBITS(i) : 0))
+#define FROM_INTS(name, is_unsigned, fixed)                   \
+    EMITTER(name##_1h, from_int(t, i, 1, is_unsigned, fixed)) \
+    EMITTER(name##_4h, from_int(t, i, 4, is_unsigned, fixed)) \
+    EMITTER(name##_8h, from_int(t, i, 8, is_unsigned, fixed)) \
+    EMITTER(name##_gpr, from_gpr(t, i, is_unsigned, fixed ? FBITS(i) : 0))
 FROM_INTS(SCVTF, false, false)
 FROM_INTS(UCVTF, true, false)
 FROM_INTS(SCVTF_fix, false, true)
 FROM_INTS(UCVTF_fix, true, true)
 
 /* clang-format off */
-#define RINTS(row) HALF_VEC(row), {OP_##row##_h, e_##row##_1h}
+#define RINTS(row) HALF_VEC(row), {OP_##row##_h, em_##row##_1h}
 #define INTS(row) \
     HALF_ALL(row), \
-    {OP_##row##_h_w, e_##row##_gpr}, {OP_##row##_h_x, e_##row##_gpr}
+    {OP_##row##_h_w, em_##row##_gpr}, {OP_##row##_h_x, em_##row##_gpr}
 const struct jit_emitter jit_fp_half_conv_emitters[] = {
     RINTS(FRINTN), RINTS(FRINTM), RINTS(FRINTP), RINTS(FRINTZ), RINTS(FRINTX),
     RINTS(FRINTI), RINTS(FRINTA), INTS(FCVTNS), INTS(FCVTNU), INTS(FCVTMS),
     INTS(FCVTMU), INTS(FCVTPS), INTS(FCVTPU), INTS(FCVTZS), INTS(FCVTZU),
     INTS(FCVTAS), INTS(FCVTAU), INTS(SCVTF), INTS(UCVTF),
     INTS(FCVTZS_fix), INTS(FCVTZU_fix), INTS(SCVTF_fix), INTS(UCVTF_fix),
-    {OP_FCVT_s_h, e_FCVT_s_h}, {OP_FCVT_d_h, e_FCVT_d_h},
-    {OP_FCVT_h_s, e_FCVT_h_s}, {OP_FCVT_h_d, e_FCVT_h_d},
+    {OP_FCVT_s_h, em_FCVT_s_h}, {OP_FCVT_d_h, em_FCVT_d_h},
+    {OP_FCVT_h_s, em_FCVT_h_s}, {OP_FCVT_h_d, em_FCVT_h_d},
     {0, NULL},
 };
 /* clang-format on */

@@ -74,29 +74,14 @@ static bool arith(struct tr *t, const struct insn *i, unsigned op,
     return put_number(t, i, 0);
 }
 
-static bool e_FADD(struct tr *t, const struct insn *i)
-{
-    return arith(t, i, V_ADD, false);
-}
-
-static bool e_FSUB(struct tr *t, const struct insn *i)
-{
-    return arith(t, i, V_SUB, false);
-}
-
-static bool e_FMUL(struct tr *t, const struct insn *i)
-{
-    return arith(t, i, V_MUL, false);
-}
-
-static bool e_FMUL_elem(struct tr *t, const struct insn *i)
-{
-    return arith(t, i, V_MUL, true);
-}
+EMITTER(FADD, arith(t, i, V_ADD, false))
+EMITTER(FSUB, arith(t, i, V_SUB, false))
+EMITTER(FMUL, arith(t, i, V_MUL, false))
+EMITTER(FMUL_elem, arith(t, i, V_MUL, true))
 
 /* 0 / 0 in the lanes that are not there would count as invalid: they repeat
    the others. */
-static bool e_FDIV(struct tr *t, const struct insn *i)
+static bool em_FDIV(struct tr *t, const struct insn *i)
 {
     if (bits_of(i) == 128)
         return arith(t, i, V_DIV, false);
@@ -110,7 +95,7 @@ static bool e_FDIV(struct tr *t, const struct insn *i)
     return put(t, i, 0);
 }
 
-static bool e_FSQRT(struct tr *t, const struct insn *i)
+static bool em_FSQRT(struct tr *t, const struct insn *i)
 {
     if (!fp_plain(t))
         return false;
@@ -132,25 +117,10 @@ static bool fused(struct tr *t, const struct insn *i, enum v_fma op,
     return put_number(t, i, 0);
 }
 
-static bool e_FMLA(struct tr *t, const struct insn *i)
-{
-    return fused(t, i, V_FMADD231, false);
-}
-
-static bool e_FMLS(struct tr *t, const struct insn *i)
-{
-    return fused(t, i, V_FNMADD231, false);
-}
-
-static bool e_FMLA_elem(struct tr *t, const struct insn *i)
-{
-    return fused(t, i, V_FMADD231, true);
-}
-
-static bool e_FMLS_elem(struct tr *t, const struct insn *i)
-{
-    return fused(t, i, V_FNMADD231, true);
-}
+EMITTER(FMLA, fused(t, i, V_FMADD231, false))
+EMITTER(FMLS, fused(t, i, V_FNMADD231, false))
+EMITTER(FMLA_elem, fused(t, i, V_FMADD231, true))
+EMITTER(FMLS_elem, fused(t, i, V_FNMADD231, true))
 
 /* What makes 2 (FMULX) or a constant of infinity times zero raises nothing
    then: where an operand is no finite number it is tier 0's. */
@@ -177,18 +147,11 @@ static bool mulx(struct tr *t, const struct insn *i, bool by_element)
     return put(t, i, 0);
 }
 
-static bool e_FMULX(struct tr *t, const struct insn *i)
-{
-    return mulx(t, i, false);
-}
-
-static bool e_FMULX_elem(struct tr *t, const struct insn *i)
-{
-    return mulx(t, i, true);
-}
+EMITTER(FMULX, mulx(t, i, false))
+EMITTER(FMULX_elem, mulx(t, i, true))
 
 /* 2 - a * b, rounded once. */
-static bool e_FRECPS(struct tr *t, const struct insn *i)
+static bool em_FRECPS(struct tr *t, const struct insn *i)
 {
     unsigned a, b;
 
@@ -204,7 +167,7 @@ static bool e_FRECPS(struct tr *t, const struct insn *i)
 }
 
 /* (3 - a * b) / 2, rounded once: half of a is exact if a is not very small. */
-static bool e_FRSQRTS(struct tr *t, const struct insn *i)
+static bool em_FRSQRTS(struct tr *t, const struct insn *i)
 {
     bool d = is_d(i);
     unsigned a, b;
@@ -238,17 +201,10 @@ static bool by_mask(struct tr *t, const struct insn *i, bool flip)
     return put(t, i, 0);
 }
 
-static bool e_FABS(struct tr *t, const struct insn *i)
-{
-    return by_mask(t, i, false);
-}
+EMITTER(FABS, by_mask(t, i, false))
+EMITTER(FNEG, by_mask(t, i, true))
 
-static bool e_FNEG(struct tr *t, const struct insn *i)
-{
-    return by_mask(t, i, true);
-}
-
-static bool e_FABD(struct tr *t, const struct insn *i)
+static bool em_FABD(struct tr *t, const struct insn *i)
 {
     unsigned a;
 
@@ -291,15 +247,8 @@ static bool min_max_lanes(struct tr *t, const struct insn *i,
     return put(t, i, 0);
 }
 
-static bool e_FMAX(struct tr *t, const struct insn *i)
-{
-    return min_max_lanes(t, i, &fp_max);
-}
-
-static bool e_FMIN(struct tr *t, const struct insn *i)
-{
-    return min_max_lanes(t, i, &fp_min);
-}
+EMITTER(FMAX, min_max_lanes(t, i, &fp_max))
+EMITTER(FMIN, min_max_lanes(t, i, &fp_min))
 
 /* xmm0, xmm1 = the even and the odd ones of Vn's lanes and, above them, Vm's.
    The scalar forms have Vn's two lowest only. */
@@ -331,7 +280,7 @@ static void pairs(struct tr *t, const struct insn *i)
     }
 }
 
-static bool e_FADDP(struct tr *t, const struct insn *i)
+static bool em_FADDP(struct tr *t, const struct insn *i)
 {
     if (!fp_plain(t))
         return false;
@@ -351,15 +300,8 @@ static bool min_max_pairs(struct tr *t, const struct insn *i,
     return put(t, i, 0);
 }
 
-static bool e_FMAXP(struct tr *t, const struct insn *i)
-{
-    return min_max_pairs(t, i, &fp_max);
-}
-
-static bool e_FMINP(struct tr *t, const struct insn *i)
-{
-    return min_max_pairs(t, i, &fp_min);
-}
+EMITTER(FMAXP, min_max_pairs(t, i, &fp_max))
+EMITTER(FMINP, min_max_pairs(t, i, &fp_min))
 
 /* Across four single lanes: of numbers any order will do. */
 static bool min_max_across(struct tr *t, const struct insn *i,
@@ -380,15 +322,8 @@ static bool min_max_across(struct tr *t, const struct insn *i,
     return true;
 }
 
-static bool e_FMAXV(struct tr *t, const struct insn *i)
-{
-    return min_max_across(t, i, &fp_max);
-}
-
-static bool e_FMINV(struct tr *t, const struct insn *i)
-{
-    return min_max_across(t, i, &fp_min);
-}
+EMITTER(FMAXV, min_max_across(t, i, &fp_max))
+EMITTER(FMINV, min_max_across(t, i, &fp_min))
 
 /* Comparison. The host's predicates are as quiet as the Arm's: only EQ is. */
 enum cmp_with { CMP_VM, CMP_ZERO, CMP_ABS };
@@ -419,11 +354,7 @@ static bool compare(struct tr *t, const struct insn *i, enum v_pred pred,
     return put(t, i, 0);
 }
 
-#define COMPARE(name, pred, with)                            \
-    static bool e_##name(struct tr *t, const struct insn *i) \
-    {                                                        \
-        return compare(t, i, pred, with);                    \
-    }
+#define COMPARE(name, pred, with) EMITTER(name, compare(t, i, pred, with))
 COMPARE(FCMEQ, CMP_EQ_Q, CMP_VM)
 COMPARE(FCMGE, CMP_GE_S, CMP_VM)
 COMPARE(FCMGT, CMP_GT_S, CMP_VM)
@@ -435,7 +366,7 @@ COMPARE(FCMGT_zero, CMP_GT_S, CMP_ZERO)
 COMPARE(FCMLE_zero, CMP_LE_S, CMP_ZERO)
 COMPARE(FCMLT_zero, CMP_LT_S, CMP_ZERO)
 
-static bool e_FMOV_imm(struct tr *t, const struct insn *i)
+static bool em_FMOV_imm(struct tr *t, const struct insn *i)
 {
     bool full = BIT(i->word, 30);
 
@@ -455,48 +386,48 @@ static bool e_FMOV_imm(struct tr *t, const struct insn *i)
 #define ONE(row, emit) {OP_##row##_1s, emit}, {OP_##row##_1d, emit}
 #define ALL(row, emit) VEC(row, emit), ONE(row, emit)
 const struct jit_emitter jit_fp_vec_emitters[] = {
-    VEC(FADD, e_FADD),
-    VEC(FSUB, e_FSUB),
-    VEC(FMUL, e_FMUL),
-    VEC(FDIV, e_FDIV),
-    VEC(FSQRT, e_FSQRT),
-    VEC(FMLA, e_FMLA),
-    VEC(FMLS, e_FMLS),
-    ALL(FMULX, e_FMULX),
-    ALL(FMULX_elem, e_FMULX_elem),
-    ALL(FRECPS, e_FRECPS),
-    ALL(FRSQRTS, e_FRSQRTS),
-    VEC(FABS, e_FABS),
-    VEC(FNEG, e_FNEG),
-    ALL(FABD, e_FABD),
-    ALL(FMUL_elem, e_FMUL_elem),
-    ALL(FMLA_elem, e_FMLA_elem),
-    ALL(FMLS_elem, e_FMLS_elem),
-    VEC(FMAX, e_FMAX),
-    VEC(FMIN, e_FMIN),
-    VEC(FMAXNM, e_FMAX), /* they differ in NaNs only */
-    VEC(FMINNM, e_FMIN),
-    ALL(FADDP, e_FADDP),
-    ALL(FMAXP, e_FMAXP),
-    ALL(FMINP, e_FMINP),
-    ALL(FMAXNMP, e_FMAXP),
-    ALL(FMINNMP, e_FMINP),
-    {OP_FMAXV_4s, e_FMAXV},
-    {OP_FMINV_4s, e_FMINV},
-    {OP_FMAXNMV_4s, e_FMAXV},
-    {OP_FMINNMV_4s, e_FMINV},
-    ALL(FCMEQ, e_FCMEQ),
-    ALL(FCMGE, e_FCMGE),
-    ALL(FCMGT, e_FCMGT),
-    ALL(FACGE, e_FACGE),
-    ALL(FACGT, e_FACGT),
-    ALL(FCMEQ_zero, e_FCMEQ_zero),
-    ALL(FCMGE_zero, e_FCMGE_zero),
-    ALL(FCMGT_zero, e_FCMGT_zero),
-    ALL(FCMLE_zero, e_FCMLE_zero),
-    ALL(FCMLT_zero, e_FCMLT_zero),
-    VEC(FMOV_imm, e_FMOV_imm),
-    {OP_FMOV_imm_4h, e_FMOV_imm},
-    {OP_FMOV_imm_8h, e_FMOV_imm},
+    VEC(FADD, em_FADD),
+    VEC(FSUB, em_FSUB),
+    VEC(FMUL, em_FMUL),
+    VEC(FDIV, em_FDIV),
+    VEC(FSQRT, em_FSQRT),
+    VEC(FMLA, em_FMLA),
+    VEC(FMLS, em_FMLS),
+    ALL(FMULX, em_FMULX),
+    ALL(FMULX_elem, em_FMULX_elem),
+    ALL(FRECPS, em_FRECPS),
+    ALL(FRSQRTS, em_FRSQRTS),
+    VEC(FABS, em_FABS),
+    VEC(FNEG, em_FNEG),
+    ALL(FABD, em_FABD),
+    ALL(FMUL_elem, em_FMUL_elem),
+    ALL(FMLA_elem, em_FMLA_elem),
+    ALL(FMLS_elem, em_FMLS_elem),
+    VEC(FMAX, em_FMAX),
+    VEC(FMIN, em_FMIN),
+    VEC(FMAXNM, em_FMAX), /* they differ in NaNs only */
+    VEC(FMINNM, em_FMIN),
+    ALL(FADDP, em_FADDP),
+    ALL(FMAXP, em_FMAXP),
+    ALL(FMINP, em_FMINP),
+    ALL(FMAXNMP, em_FMAXP),
+    ALL(FMINNMP, em_FMINP),
+    {OP_FMAXV_4s, em_FMAXV},
+    {OP_FMINV_4s, em_FMINV},
+    {OP_FMAXNMV_4s, em_FMAXV},
+    {OP_FMINNMV_4s, em_FMINV},
+    ALL(FCMEQ, em_FCMEQ),
+    ALL(FCMGE, em_FCMGE),
+    ALL(FCMGT, em_FCMGT),
+    ALL(FACGE, em_FACGE),
+    ALL(FACGT, em_FACGT),
+    ALL(FCMEQ_zero, em_FCMEQ_zero),
+    ALL(FCMGE_zero, em_FCMGE_zero),
+    ALL(FCMGT_zero, em_FCMGT_zero),
+    ALL(FCMLE_zero, em_FCMLE_zero),
+    ALL(FCMLT_zero, em_FCMLT_zero),
+    VEC(FMOV_imm, em_FMOV_imm),
+    {OP_FMOV_imm_4h, em_FMOV_imm},
+    {OP_FMOV_imm_8h, em_FMOV_imm},
     {0, NULL},
 };

@@ -243,16 +243,8 @@ static bool em_nothing(struct tr *t, const struct insn *i)
     return true;
 }
 
-#define LOAD_FN(name, kind, mode)                             \
-    static bool em_##name(struct tr *t, const struct insn *i) \
-    {                                                         \
-        return load(t, i, kind, mode);                        \
-    }
-#define STORE_FN(name, log2, mode)                            \
-    static bool em_##name(struct tr *t, const struct insn *i) \
-    {                                                         \
-        return store(t, i, log2, mode);                       \
-    }
+#define LOAD_FN(name, kind, mode)  EMITTER(name, load(t, i, kind, mode))
+#define STORE_FN(name, log2, mode) EMITTER(name, store(t, i, log2, mode))
 #define FORMS(FN, name, what)   \
     FN(name##_imm, what, OFF)   \
     FN(name##_ur, what, OFF)    \
@@ -275,16 +267,10 @@ FORMS(STORE_FN, STRH, 1)
 FORMS(STORE_FN, STRW, 2)
 FORMS(STORE_FN, STRX, 3)
 
-#define LOAD_PAIR_FN(name, kind, mode)                        \
-    static bool em_##name(struct tr *t, const struct insn *i) \
-    {                                                         \
-        return load_pair(t, i, kind, mode);                   \
-    }
-#define STORE_PAIR_FN(name, log2, mode)                       \
-    static bool em_##name(struct tr *t, const struct insn *i) \
-    {                                                         \
-        return store_pair(t, i, log2, mode);                  \
-    }
+#define LOAD_PAIR_FN(name, kind, mode) \
+    EMITTER(name, load_pair(t, i, kind, mode))
+#define STORE_PAIR_FN(name, log2, mode) \
+    EMITTER(name, store_pair(t, i, log2, mode))
 #define PAIR_FORMS(FN, name, what) \
     FN(name##_imm, what, OFF)      \
     FN(name##_post, what, POST)    \
@@ -295,20 +281,9 @@ PAIR_FORMS(LOAD_PAIR_FN, LDPSWX, LSWX)
 PAIR_FORMS(STORE_PAIR_FN, STPW, 2)
 PAIR_FORMS(STORE_PAIR_FN, STPX, 3)
 
-static bool em_lit_w(struct tr *t, const struct insn *i)
-{
-    return load_literal(t, i, LW);
-}
-
-static bool em_lit_x(struct tr *t, const struct insn *i)
-{
-    return load_literal(t, i, LX);
-}
-
-static bool em_lit_sw(struct tr *t, const struct insn *i)
-{
-    return load_literal(t, i, LSWX);
-}
+EMITTER(lit_w, load_literal(t, i, LW))
+EMITTER(lit_x, load_literal(t, i, LX))
+EMITTER(lit_sw, load_literal(t, i, LSWX))
 
 /* clang-format off */
 #define ROWS(name)                                                             \

@@ -433,21 +433,12 @@ void k_sdot(struct tr *t, unsigned size, unsigned d, unsigned n, unsigned m)
     v_op(t, P_ADDD, X0, X0, X4);
 }
 
-#define VEC3(NAME, k, flags)                                        \
-    static bool emit_##NAME##_v(struct tr *t, const struct insn *i) \
-    {                                                               \
-        return simd_vec(t, i, k_##k, SIMD_SIZE(i), flags);          \
-    }
-#define LOGIC3(NAME, k, flags)                                      \
-    static bool emit_##NAME##_v(struct tr *t, const struct insn *i) \
-    {                                                               \
-        return simd_vec(t, i, k_##k, 3, flags);                     \
-    }
-#define SCA3(NAME, k, flags)                                        \
-    static bool emit_##NAME##_s(struct tr *t, const struct insn *i) \
-    {                                                               \
-        return simd_scalar_d(t, i, k_##k, flags);                   \
-    }
+#define VEC3(NAME, k, flags) \
+    EMITTER(NAME##_v, simd_vec(t, i, k_##k, SIMD_SIZE(i), flags))
+#define LOGIC3(NAME, k, flags) \
+    EMITTER(NAME##_v, simd_vec(t, i, k_##k, 3, flags))
+#define SCA3(NAME, k, flags) \
+    EMITTER(NAME##_s, simd_scalar_d(t, i, k_##k, flags))
 
 VEC3(ADD, add, 0)
 VEC3(SUB, sub, 0)
@@ -499,7 +490,7 @@ SCA3(CMTST, cmtst, 0)
 SCA3(CMEQ, cmeq, 0)
 
 /* ORR with both operands the same is MOV. */
-static bool emit_ORR_v(struct tr *t, const struct insn *i)
+static bool em_ORR_v(struct tr *t, const struct insn *i)
 {
     unsigned bits = SIMD_Q(i) ? 128 : 64, n;
 
@@ -511,11 +502,7 @@ static bool emit_ORR_v(struct tr *t, const struct insn *i)
 }
 
 /* Saturating scalars of any size. */
-#define SAT_S(NAME, k)                                              \
-    static bool emit_##NAME##_s(struct tr *t, const struct insn *i) \
-    {                                                               \
-        return simd_scalar_sat(t, i, k_##k, 0);                     \
-    }
+#define SAT_S(NAME, k) EMITTER(NAME##_s, simd_scalar_sat(t, i, k_##k, 0))
 SAT_S(SQADD, sqadd)
 SAT_S(UQADD, uqadd)
 SAT_S(SQSUB, sqsub)
@@ -543,18 +530,14 @@ static bool pairwise(struct tr *t, const struct insn *i, simd_kern *k)
     return v_put(t, i, q);
 }
 
-#define PAIR3(NAME, k)                                              \
-    static bool emit_##NAME##_v(struct tr *t, const struct insn *i) \
-    {                                                               \
-        return pairwise(t, i, k_##k);                               \
-    }
+#define PAIR3(NAME, k) EMITTER(NAME##_v, pairwise(t, i, k_##k))
 PAIR3(ADDP, add)
 PAIR3(SMAXP, smax)
 PAIR3(UMAXP, umax)
 PAIR3(SMINP, smin)
 PAIR3(UMINP, umin)
 
-static bool emit_ADDP_s(struct tr *t, const struct insn *i)
+static bool em_ADDP_s(struct tr *t, const struct insn *i)
 {
     unsigned n;
 
@@ -566,14 +549,8 @@ static bool emit_ADDP_s(struct tr *t, const struct insn *i)
     return v_put(t, i, 0);
 }
 
-#define V(NAME)                        \
-    {                                  \
-        OP_##NAME##_v, emit_##NAME##_v \
-    }
-#define S(NAME)                        \
-    {                                  \
-        OP_##NAME##_s, emit_##NAME##_s \
-    }
+#define V(NAME) EMITTER_ROW(NAME##_v)
+#define S(NAME) EMITTER_ROW(NAME##_s)
 // clang-format off
 const struct jit_emitter jit_simd_emitters[] = {
     V(ADD), V(SUB), V(MUL), V(MLA), V(MLS), V(SHADD), V(UHADD), V(SRHADD),

@@ -30,11 +30,8 @@ static bool long3(struct tr *t, const struct insn *i, bool sgn, bool wide,
     return v_put(t, i, 1);
 }
 
-#define LONG3(NAME, sgn, wide, k)                                   \
-    static bool emit_##NAME##_v(struct tr *t, const struct insn *i) \
-    {                                                               \
-        return long3(t, i, sgn, wide, k_##k);                       \
-    }
+#define LONG3(NAME, sgn, wide, k) \
+    EMITTER(NAME##_v, long3(t, i, sgn, wide, k_##k))
 LONG3(SADDL, true, false, add)
 LONG3(UADDL, false, false, add)
 LONG3(SADDW, true, true, add)
@@ -60,11 +57,7 @@ static bool abd_long(struct tr *t, const struct insn *i, simd_kern *k, bool acc)
     return v_put(t, i, 1);
 }
 
-#define ABD_LONG(NAME, k, acc)                                      \
-    static bool emit_##NAME##_v(struct tr *t, const struct insn *i) \
-    {                                                               \
-        return abd_long(t, i, k_##k, acc);                          \
-    }
+#define ABD_LONG(NAME, k, acc) EMITTER(NAME##_v, abd_long(t, i, k_##k, acc))
 ABD_LONG(SABDL, sabd, false)
 ABD_LONG(UABDL, uabd, false)
 ABD_LONG(SABAL, sabd, true)
@@ -126,15 +119,9 @@ static bool mul_long(struct tr *t, const struct insn *i, bool sgn,
     return v_put(t, i, 1);
 }
 
-#define MUL_LONG(NAME, sgn, acc)                                    \
-    static bool emit_##NAME##_v(struct tr *t, const struct insn *i) \
-    {                                                               \
-        return mul_long(t, i, sgn, acc, false);                     \
-    }                                                               \
-    static bool emit_##NAME##_e(struct tr *t, const struct insn *i) \
-    {                                                               \
-        return mul_long(t, i, sgn, acc, true);                      \
-    }
+#define MUL_LONG(NAME, sgn, acc)                       \
+    EMITTER(NAME##_v, mul_long(t, i, sgn, acc, false)) \
+    EMITTER(NAME##_e, mul_long(t, i, sgn, acc, true))
 MUL_LONG(SMULL, true, ACC_NONE)
 MUL_LONG(UMULL, false, ACC_NONE)
 MUL_LONG(SMLAL, true, ACC_ADD)
@@ -214,38 +201,22 @@ static bool same_se(struct tr *t, const struct insn *i, simd_kern *k)
     return true;
 }
 
-#define SAME_SE(NAME, k)                                             \
-    static bool emit_##NAME##_se(struct tr *t, const struct insn *i) \
-    {                                                                \
-        return same_se(t, i, k);                                     \
-    }
+#define SAME_SE(NAME, k) EMITTER(NAME##_se, same_se(t, i, k))
 SAME_SE(SQDMULH, k_sqdmulh)
 SAME_SE(SQRDMULH, k_sqrdmulh)
 SAME_SE(SQRDMLAH, k_sqrdmlah)
 SAME_SE(SQRDMLSH, k_sqrdmlsh)
 
-#define MUL_DOUBLE_S(NAME, k)                                        \
-    static bool emit_##NAME##_s(struct tr *t, const struct insn *i)  \
-    {                                                                \
-        return mul_double_scalar(t, i, k, false);                    \
-    }                                                                \
-    static bool emit_##NAME##_se(struct tr *t, const struct insn *i) \
-    {                                                                \
-        return mul_double_scalar(t, i, k, true);                     \
-    }
+#define MUL_DOUBLE_S(NAME, k)                            \
+    EMITTER(NAME##_s, mul_double_scalar(t, i, k, false)) \
+    EMITTER(NAME##_se, mul_double_scalar(t, i, k, true))
 MUL_DOUBLE_S(SQDMULL, NULL)
 MUL_DOUBLE_S(SQDMLAL, k_sqadd)
 MUL_DOUBLE_S(SQDMLSL, k_sqsub)
 
-#define MUL_DOUBLE(NAME, k)                                         \
-    static bool emit_##NAME##_v(struct tr *t, const struct insn *i) \
-    {                                                               \
-        return mul_double(t, i, k, false);                          \
-    }                                                               \
-    static bool emit_##NAME##_e(struct tr *t, const struct insn *i) \
-    {                                                               \
-        return mul_double(t, i, k, true);                           \
-    }
+#define MUL_DOUBLE(NAME, k)                       \
+    EMITTER(NAME##_v, mul_double(t, i, k, false)) \
+    EMITTER(NAME##_e, mul_double(t, i, k, true))
 MUL_DOUBLE(SQDMULL, NULL)
 MUL_DOUBLE(SQDMLAL, k_sqadd)
 MUL_DOUBLE(SQDMLSL, k_sqsub)
@@ -268,11 +239,7 @@ static bool same_e(struct tr *t, const struct insn *i, simd_kern *k,
     return true;
 }
 
-#define SAME_E(NAME, k, flags)                                      \
-    static bool emit_##NAME##_e(struct tr *t, const struct insn *i) \
-    {                                                               \
-        return same_e(t, i, k_##k, flags);                          \
-    }
+#define SAME_E(NAME, k, flags) EMITTER(NAME##_e, same_e(t, i, k_##k, flags))
 SAME_E(MUL, mul, 0)
 SAME_E(MLA, mla, KERN_ACC)
 SAME_E(MLS, mls, KERN_ACC)
@@ -283,22 +250,10 @@ SAME_E(SQRDMLSH, sqrdmlsh, KERN_SAT | KERN_ACC)
 SAME_E(SDOT, sdot, KERN_ACC)
 SAME_E(UDOT, udot, KERN_ACC)
 
-#define V(NAME)                        \
-    {                                  \
-        OP_##NAME##_v, emit_##NAME##_v \
-    }
-#define E(NAME)                        \
-    {                                  \
-        OP_##NAME##_e, emit_##NAME##_e \
-    }
-#define S(NAME)                        \
-    {                                  \
-        OP_##NAME##_s, emit_##NAME##_s \
-    }
-#define SE(NAME)                         \
-    {                                    \
-        OP_##NAME##_se, emit_##NAME##_se \
-    }
+#define V(NAME)  EMITTER_ROW(NAME##_v)
+#define E(NAME)  EMITTER_ROW(NAME##_e)
+#define S(NAME)  EMITTER_ROW(NAME##_s)
+#define SE(NAME) EMITTER_ROW(NAME##_se)
 #define VE(NAME) V(NAME), E(NAME)
 // clang-format off
 const struct jit_emitter jit_simd_long_emitters[] = {

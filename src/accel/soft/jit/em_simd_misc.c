@@ -147,16 +147,9 @@ static bool misc(struct tr *t, const struct insn *i, simd_kern *k,
     return v_put(t, i, q);
 }
 
-#define MISC_V(NAME, k, size)                                       \
-    static bool emit_##NAME##_v(struct tr *t, const struct insn *i) \
-    {                                                               \
-        return misc(t, i, k_##k, size, SIMD_Q(i));                  \
-    }
-#define MISC_S(NAME, k)                                             \
-    static bool emit_##NAME##_s(struct tr *t, const struct insn *i) \
-    {                                                               \
-        return misc(t, i, k_##k, 3, 0);                             \
-    }
+#define MISC_V(NAME, k, size) \
+    EMITTER(NAME##_v, misc(t, i, k_##k, size, SIMD_Q(i)))
+#define MISC_S(NAME, k)  EMITTER(NAME##_s, misc(t, i, k_##k, 3, 0))
 #define MISC_VS(NAME, k) MISC_V(NAME, k, SIMD_SIZE(i)) MISC_S(NAME, k)
 MISC_VS(NEG, neg)
 MISC_VS(ABS, abs)
@@ -206,15 +199,9 @@ static bool negate_scalar(struct tr *t, const struct insn *i, bool abs)
     return true;
 }
 
-#define NEGATE(NAME, abs)                                           \
-    static bool emit_##NAME##_v(struct tr *t, const struct insn *i) \
-    {                                                               \
-        return negate_vec(t, i, abs);                               \
-    }                                                               \
-    static bool emit_##NAME##_s(struct tr *t, const struct insn *i) \
-    {                                                               \
-        return negate_scalar(t, i, abs);                            \
-    }
+#define NEGATE(NAME, abs)                    \
+    EMITTER(NAME##_v, negate_vec(t, i, abs)) \
+    EMITTER(NAME##_s, negate_scalar(t, i, abs))
 NEGATE(SQNEG, false)
 NEGATE(SQABS, true)
 
@@ -242,20 +229,9 @@ static bool rev(struct tr *t, const struct insn *i, unsigned container)
     return v_put(t, i, SIMD_Q(i));
 }
 
-static bool emit_REV64_v(struct tr *t, const struct insn *i)
-{
-    return rev(t, i, 3);
-}
-
-static bool emit_REV32_v(struct tr *t, const struct insn *i)
-{
-    return rev(t, i, 2);
-}
-
-static bool emit_REV16_v(struct tr *t, const struct insn *i)
-{
-    return rev(t, i, 1);
-}
+EMITTER(REV64_v, rev(t, i, 3))
+EMITTER(REV32_v, rev(t, i, 2))
+EMITTER(REV16_v, rev(t, i, 1))
 
 /* X0 = the sums of adjacent lanes of n, twice as wide. */
 static void add_pairs_s(struct tr *t, unsigned size, unsigned n)
@@ -299,11 +275,8 @@ static bool long_pairs(struct tr *t, const struct insn *i, pairs_fn *add,
     return v_put(t, i, SIMD_Q(i));
 }
 
-#define LONG_PAIRS(NAME, add, accumulate)                           \
-    static bool emit_##NAME##_v(struct tr *t, const struct insn *i) \
-    {                                                               \
-        return long_pairs(t, i, add, accumulate);                   \
-    }
+#define LONG_PAIRS(NAME, add, accumulate) \
+    EMITTER(NAME##_v, long_pairs(t, i, add, accumulate))
 LONG_PAIRS(SADDLP, add_pairs_s, false)
 LONG_PAIRS(UADDLP, add_pairs_u, false)
 LONG_PAIRS(SADALP, add_pairs_s, true)
@@ -367,11 +340,7 @@ static bool add_across(struct tr *t, const struct insn *i, pairs_fn *pairs)
     return put_elem(t, i, size);
 }
 
-#define ACROSS(NAME, f, arg)                                    \
-    static bool emit_##NAME(struct tr *t, const struct insn *i) \
-    {                                                           \
-        return f(t, i, arg);                                    \
-    }
+#define ACROSS(NAME, f, arg) EMITTER(NAME, f(t, i, arg))
 ACROSS(ADDV, add_across, NULL)
 ACROSS(SADDLV, add_across, add_pairs_s)
 ACROSS(UADDLV, add_across, add_pairs_u)
@@ -380,18 +349,12 @@ ACROSS(UMAXV, minmax_across, k_umax)
 ACROSS(SMINV, minmax_across, k_smin)
 ACROSS(UMINV, minmax_across, k_umin)
 
-#define E(NAME)                \
-    {                          \
-        OP_##NAME, emit_##NAME \
-    }
-#define V(NAME)                        \
-    {                                  \
-        OP_##NAME##_v, emit_##NAME##_v \
-    }
-#define VS(NAME)                       \
-    V(NAME),                           \
-    {                                  \
-        OP_##NAME##_s, emit_##NAME##_s \
+#define E(NAME) EMITTER_ROW(NAME)
+#define V(NAME) EMITTER_ROW(NAME##_v)
+#define VS(NAME)                     \
+    V(NAME),                         \
+    {                                \
+        OP_##NAME##_s, em_##NAME##_s \
     }
 // clang-format off
 const struct jit_emitter jit_simd_misc_emitters[] = {

@@ -19,7 +19,7 @@ static unsigned copy_index(const struct insn *i)
     return FIELD(i, 20, 16) >> (copy_size(i) + 1);
 }
 
-static bool emit_DUP_elem(struct tr *t, const struct insn *i)
+static bool em_DUP_elem(struct tr *t, const struct insn *i)
 {
     if (!simd_ok(t))
         return false;
@@ -27,7 +27,7 @@ static bool emit_DUP_elem(struct tr *t, const struct insn *i)
     return v_put(t, i, SIMD_Q(i));
 }
 
-static bool emit_DUP_gen(struct tr *t, const struct insn *i)
+static bool em_DUP_gen(struct tr *t, const struct insn *i)
 {
     unsigned size = copy_size(i);
 
@@ -56,7 +56,7 @@ static void extract(struct tr *t, unsigned dst, unsigned n, unsigned size,
 }
 
 /* X0 = the element alone. INSERTPS zeroes what its low four bits name. */
-static bool emit_DUP_s(struct tr *t, const struct insn *i)
+static bool em_DUP_s(struct tr *t, const struct insn *i)
 {
     unsigned size = copy_size(i), index = copy_index(i), n;
 
@@ -75,7 +75,7 @@ static bool emit_DUP_s(struct tr *t, const struct insn *i)
     return v_put(t, i, size == 2);
 }
 
-static bool emit_umov(struct tr *t, const struct insn *i)
+static bool em_umov(struct tr *t, const struct insn *i)
 {
     unsigned dst = t_dst(t, i->rd, RAX);
 
@@ -99,15 +99,8 @@ static bool smov(struct tr *t, const struct insn *i, bool w)
     return t->flags_kept = true;
 }
 
-static bool emit_SMOV_w(struct tr *t, const struct insn *i)
-{
-    return smov(t, i, false);
-}
-
-static bool emit_SMOV_x(struct tr *t, const struct insn *i)
-{
-    return smov(t, i, true);
-}
+EMITTER(SMOV_w, smov(t, i, false))
+EMITTER(SMOV_x, smov(t, i, true))
 
 /* X0 = Vd with a general register as one of its elements. */
 static void insert(struct tr *t, const struct insn *i, unsigned size,
@@ -119,7 +112,7 @@ static void insert(struct tr *t, const struct insn *i, unsigned size,
                 copy_index(i));
 }
 
-static bool emit_INS_gen(struct tr *t, const struct insn *i)
+static bool em_INS_gen(struct tr *t, const struct insn *i)
 {
     if (!simd_ok(t))
         return false;
@@ -127,7 +120,7 @@ static bool emit_INS_gen(struct tr *t, const struct insn *i)
     return v_put(t, i, 1);
 }
 
-static bool emit_INS_elem(struct tr *t, const struct insn *i)
+static bool em_INS_elem(struct tr *t, const struct insn *i)
 {
     unsigned size = copy_size(i), to = copy_index(i);
     unsigned from = FIELD(i, 14, 11) >> size, d, n;
@@ -207,11 +200,7 @@ static bool trn(struct tr *t, const struct insn *i, unsigned part)
     return v_put(t, i, SIMD_Q(i));
 }
 
-#define PERMUTE(NAME, f, part)                                  \
-    static bool emit_##NAME(struct tr *t, const struct insn *i) \
-    {                                                           \
-        return f(t, i, part);                                   \
-    }
+#define PERMUTE(NAME, f, part) EMITTER(NAME, f(t, i, part))
 PERMUTE(ZIP1, zip, 0)
 PERMUTE(ZIP2, zip, 1)
 PERMUTE(UZP1, uzp, 0)
@@ -219,7 +208,7 @@ PERMUTE(UZP2, uzp, 1)
 PERMUTE(TRN1, trn, 0)
 PERMUTE(TRN2, trn, 1)
 
-static bool emit_EXT(struct tr *t, const struct insn *i)
+static bool em_EXT(struct tr *t, const struct insn *i)
 {
     unsigned from = FIELD(i, 14, 11), q = SIMD_Q(i), n, m;
 
@@ -257,7 +246,7 @@ static void table(struct tr *t, const struct insn *i)
         look_up(t, i, r, m);
 }
 
-static bool emit_TBL(struct tr *t, const struct insn *i)
+static bool em_TBL(struct tr *t, const struct insn *i)
 {
     if (!simd_ok(t))
         return false;
@@ -265,7 +254,7 @@ static bool emit_TBL(struct tr *t, const struct insn *i)
     return v_put(t, i, SIMD_Q(i));
 }
 
-static bool emit_TBX(struct tr *t, const struct insn *i)
+static bool em_TBX(struct tr *t, const struct insn *i)
 {
     unsigned m;
 
@@ -295,7 +284,7 @@ static void load_imm(struct tr *t, unsigned x, uint64_t imm)
     }
 }
 
-static bool emit_movi(struct tr *t, const struct insn *i)
+static bool em_movi(struct tr *t, const struct insn *i)
 {
     unsigned q = SIMD_Q(i);
 
@@ -314,33 +303,30 @@ static bool logic_imm(struct tr *t, const struct insn *i, unsigned vop)
     return v_put(t, i, SIMD_Q(i));
 }
 
-static bool emit_orr_imm(struct tr *t, const struct insn *i)
+static bool em_orr_imm(struct tr *t, const struct insn *i)
 {
     return logic_imm(t, i, P_OR);
 }
 
 /* The record's immediate is inverted already. */
-static bool emit_bic_imm(struct tr *t, const struct insn *i)
+static bool em_bic_imm(struct tr *t, const struct insn *i)
 {
     return logic_imm(t, i, P_AND);
 }
 
-#define E(NAME)                \
-    {                          \
-        OP_##NAME, emit_##NAME \
-    }
+#define E(NAME) EMITTER_ROW(NAME)
 // clang-format off
 const struct jit_emitter jit_simd_perm_emitters[] = {
     E(DUP_elem), E(DUP_gen), E(DUP_s), E(SMOV_w), E(SMOV_x), E(INS_gen),
     E(INS_elem), E(ZIP1), E(ZIP2), E(UZP1), E(UZP2), E(TRN1), E(TRN2), E(EXT),
     E(TBL), E(TBX),
-    {OP_UMOV_w, emit_umov}, {OP_UMOV_x, emit_umov},
-    {OP_MOVI_8, emit_movi}, {OP_MOVI_16, emit_movi}, {OP_MOVI_32, emit_movi},
-    {OP_MOVI_64, emit_movi}, {OP_MOVI_msl, emit_movi},
-    {OP_MVNI_16, emit_movi}, {OP_MVNI_32, emit_movi},
-    {OP_MVNI_msl, emit_movi},
-    {OP_ORR_imm_16, emit_orr_imm}, {OP_ORR_imm_32, emit_orr_imm},
-    {OP_BIC_imm_16, emit_bic_imm}, {OP_BIC_imm_32, emit_bic_imm},
+    {OP_UMOV_w, em_umov}, {OP_UMOV_x, em_umov},
+    {OP_MOVI_8, em_movi}, {OP_MOVI_16, em_movi}, {OP_MOVI_32, em_movi},
+    {OP_MOVI_64, em_movi}, {OP_MOVI_msl, em_movi},
+    {OP_MVNI_16, em_movi}, {OP_MVNI_32, em_movi},
+    {OP_MVNI_msl, em_movi},
+    {OP_ORR_imm_16, em_orr_imm}, {OP_ORR_imm_32, em_orr_imm},
+    {OP_BIC_imm_16, em_bic_imm}, {OP_BIC_imm_32, em_bic_imm},
     {0, NULL},
 };
 // clang-format on

@@ -75,15 +75,9 @@ static bool shift_scalar(struct tr *t, const struct insn *i, shift_kern *k)
     return true;
 }
 
-#define SHIFT(NAME, k)                                              \
-    static bool emit_##NAME##_v(struct tr *t, const struct insn *i) \
-    {                                                               \
-        return shift(t, i, k);                                      \
-    }                                                               \
-    static bool emit_##NAME##_s(struct tr *t, const struct insn *i) \
-    {                                                               \
-        return shift_scalar(t, i, k);                               \
-    }
+#define SHIFT(NAME, k)                \
+    EMITTER(NAME##_v, shift(t, i, k)) \
+    EMITTER(NAME##_s, shift_scalar(t, i, k))
 SHIFT(SQSHL_imm, s_sqshl)
 SHIFT(UQSHL_imm, s_uqshl)
 SHIFT(SQSHLU, s_sqshlu)
@@ -135,15 +129,9 @@ static bool mixed_scalar(struct tr *t, const struct insn *i, simd_kern *k)
     return true;
 }
 
-#define MIXED(NAME, k)                                              \
-    static bool emit_##NAME##_v(struct tr *t, const struct insn *i) \
-    {                                                               \
-        return mixed(t, i, k);                                      \
-    }                                                               \
-    static bool emit_##NAME##_s(struct tr *t, const struct insn *i) \
-    {                                                               \
-        return mixed_scalar(t, i, k);                               \
-    }
+#define MIXED(NAME, k)                \
+    EMITTER(NAME##_v, mixed(t, i, k)) \
+    EMITTER(NAME##_s, mixed_scalar(t, i, k))
 MIXED(SUQADD, k_uqadd)
 MIXED(USQADD, k_sqadd)
 
@@ -225,15 +213,9 @@ void k_sqrdmlsh(struct tr *t, unsigned size, unsigned d, unsigned n, unsigned m)
     (size == 1 ? mul_acc16 : mul_acc32)(t, p_sub, d, n, m);
 }
 
-#define MUL_ACC(NAME, k)                                             \
-    static bool emit_##NAME##_v(struct tr *t, const struct insn *i)  \
-    {                                                                \
-        return simd_vec(t, i, k, SIMD_SIZE(i), KERN_SAT | KERN_ACC); \
-    }                                                                \
-    static bool emit_##NAME##_s(struct tr *t, const struct insn *i)  \
-    {                                                                \
-        return simd_scalar_sat(t, i, k, KERN_ACC);                   \
-    }
+#define MUL_ACC(NAME, k)                                                    \
+    EMITTER(NAME##_v, simd_vec(t, i, k, SIMD_SIZE(i), KERN_SAT | KERN_ACC)) \
+    EMITTER(NAME##_s, simd_scalar_sat(t, i, k, KERN_ACC))
 MUL_ACC(SQRDMLAH, k_sqrdmlah)
 MUL_ACC(SQRDMLSH, k_sqrdmlsh)
 
@@ -253,7 +235,7 @@ static void multiply(struct tr *t, unsigned size, unsigned n, unsigned m)
     }
 }
 
-static bool emit_PMUL_v(struct tr *t, const struct insn *i)
+static bool em_PMUL_v(struct tr *t, const struct insn *i)
 {
     if (!simd_ok(t))
         return false;
@@ -262,7 +244,7 @@ static bool emit_PMUL_v(struct tr *t, const struct insn *i)
     return v_put(t, i, SIMD_Q(i));
 }
 
-static bool emit_PMULL_8(struct tr *t, const struct insn *i)
+static bool em_PMULL_8(struct tr *t, const struct insn *i)
 {
     if (!simd_ok(t))
         return false;
@@ -273,16 +255,16 @@ static bool emit_PMULL_8(struct tr *t, const struct insn *i)
     return v_put(t, i, 1);
 }
 
-#define VS(NAME)                       \
-    {OP_##NAME##_v, emit_##NAME##_v},  \
-    {                                  \
-        OP_##NAME##_s, emit_##NAME##_s \
+#define VS(NAME)                     \
+    {OP_##NAME##_v, em_##NAME##_v},  \
+    {                                \
+        OP_##NAME##_s, em_##NAME##_s \
     }
 // clang-format off
 const struct jit_emitter jit_simd_sat_emitters[] = {
     VS(SQSHL_imm), VS(UQSHL_imm), VS(SQSHLU), VS(SUQADD), VS(USQADD),
-    VS(SQRDMLAH), VS(SQRDMLSH), {OP_PMUL_v, emit_PMUL_v},
-    {OP_PMULL_8, emit_PMULL_8},
+    VS(SQRDMLAH), VS(SQRDMLSH), {OP_PMUL_v, em_PMUL_v},
+    {OP_PMULL_8, em_PMULL_8},
     {0, NULL},
 };
 // clang-format on

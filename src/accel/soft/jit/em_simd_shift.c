@@ -113,15 +113,9 @@ static bool shift(struct tr *t, const struct insn *i, shift_kern *k, bool acc,
     return v_put(t, i, q);
 }
 
-#define SHIFT(NAME, k, acc)                                         \
-    static bool emit_##NAME##_v(struct tr *t, const struct insn *i) \
-    {                                                               \
-        return shift(t, i, s_##k, acc, IMM_SIZE(i), SIMD_Q(i));     \
-    }                                                               \
-    static bool emit_##NAME##_s(struct tr *t, const struct insn *i) \
-    {                                                               \
-        return shift(t, i, s_##k, acc, 3, 0);                       \
-    }
+#define SHIFT(NAME, k, acc)                                            \
+    EMITTER(NAME##_v, shift(t, i, s_##k, acc, IMM_SIZE(i), SIMD_Q(i))) \
+    EMITTER(NAME##_s, shift(t, i, s_##k, acc, 3, 0))
 SHIFT(SSHR, sshr, false)
 SHIFT(USHR, ushr, false)
 SHIFT(SSRA, ssra, true)
@@ -144,20 +138,9 @@ static bool shift_long(struct tr *t, const struct insn *i, bool sgn,
     return v_put(t, i, 1);
 }
 
-static bool emit_SSHLL_v(struct tr *t, const struct insn *i)
-{
-    return shift_long(t, i, true, IMM_SIZE(i), IMM_SHIFT(i));
-}
-
-static bool emit_USHLL_v(struct tr *t, const struct insn *i)
-{
-    return shift_long(t, i, false, IMM_SIZE(i), IMM_SHIFT(i));
-}
-
-static bool emit_SHLL_v(struct tr *t, const struct insn *i)
-{
-    return shift_long(t, i, false, SIMD_SIZE(i), 8u << SIMD_SIZE(i));
-}
+EMITTER(SSHLL_v, shift_long(t, i, true, IMM_SIZE(i), IMM_SHIFT(i)))
+EMITTER(USHLL_v, shift_long(t, i, false, IMM_SIZE(i), IMM_SHIFT(i)))
+EMITTER(SHLL_v, shift_long(t, i, false, SIMD_SIZE(i), 8u << SIMD_SIZE(i)))
 
 /* Narrowing, from x to the lower half of X0. size: of the result. */
 typedef void narrow_kern(struct tr *t, unsigned size, unsigned x);
@@ -276,16 +259,10 @@ static bool narrow_scalar(struct tr *t, const struct insn *i, narrow_kern *k,
     return true;
 }
 
-#define NARROW_S(NAME, k, flags, size, n)                           \
-    static bool emit_##NAME##_s(struct tr *t, const struct insn *i) \
-    {                                                               \
-        return narrow_scalar(t, i, n_##k, flags, size, n);          \
-    }
-#define NARROW(NAME, k, flags, size, n)                             \
-    static bool emit_##NAME##_v(struct tr *t, const struct insn *i) \
-    {                                                               \
-        return narrow(t, i, n_##k, flags, size, n);                 \
-    }
+#define NARROW_S(NAME, k, flags, size, n) \
+    EMITTER(NAME##_s, narrow_scalar(t, i, n_##k, flags, size, n))
+#define NARROW(NAME, k, flags, size, n) \
+    EMITTER(NAME##_v, narrow(t, i, n_##k, flags, size, n))
 #define SHIFT_NARROW(NAME, k, flags) \
     NARROW(NAME, k, flags, IMM_SIZE(i), IMM_SHIFT(i))
 SHIFT_NARROW(SHRN, low, 0)
@@ -333,24 +310,17 @@ static bool high_half(struct tr *t, const struct insn *i, simd_kern *k,
     return v_put_half(t, i);
 }
 
-#define HIGH3(NAME, k, round)                                       \
-    static bool emit_##NAME##_v(struct tr *t, const struct insn *i) \
-    {                                                               \
-        return high_half(t, i, k_##k, round);                       \
-    }
+#define HIGH3(NAME, k, round) EMITTER(NAME##_v, high_half(t, i, k_##k, round))
 HIGH3(ADDHN, add, false)
 HIGH3(RADDHN, add, true)
 HIGH3(SUBHN, sub, false)
 HIGH3(RSUBHN, sub, true)
 
-#define V(NAME)                        \
-    {                                  \
-        OP_##NAME##_v, emit_##NAME##_v \
-    }
-#define VS(NAME)                       \
-    V(NAME),                           \
-    {                                  \
-        OP_##NAME##_s, emit_##NAME##_s \
+#define V(NAME) EMITTER_ROW(NAME##_v)
+#define VS(NAME)                     \
+    V(NAME),                         \
+    {                                \
+        OP_##NAME##_s, em_##NAME##_s \
     }
 // clang-format off
 const struct jit_emitter jit_simd_shift_emitters[] = {

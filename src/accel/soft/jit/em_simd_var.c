@@ -252,38 +252,27 @@ KERN_SAT_SHIFT(uqrshl, shift_sat_u, true)
 KERN_SAT_SHIFT(sqshl, shift_sat_s, false)
 KERN_SAT_SHIFT(sqrshl, shift_sat_s, true)
 
-#define SHIFT3(NAME, k)                                             \
-    static bool emit_##NAME##_v(struct tr *t, const struct insn *i) \
-    {                                                               \
-        return simd_vec(t, i, k_##k, SIMD_SIZE(i), 0);              \
-    }                                                               \
-    static bool emit_##NAME##_s(struct tr *t, const struct insn *i) \
-    {                                                               \
-        return simd_scalar_d(t, i, k_##k, 0);                       \
-    }
+#define SHIFT3(NAME, k)                                       \
+    EMITTER(NAME##_v, simd_vec(t, i, k_##k, SIMD_SIZE(i), 0)) \
+    EMITTER(NAME##_s, simd_scalar_d(t, i, k_##k, 0))
 SHIFT3(USHL, ushl)
 SHIFT3(SSHL, sshl)
 SHIFT3(URSHL, urshl)
 SHIFT3(SRSHL, srshl)
 
-#define SAT_SHIFT3(NAME, k)                                               \
-    static bool emit_##NAME##_v(struct tr *t, const struct insn *i)       \
-    {                                                                     \
-        return simd_vec(t, i, k_##k, SIMD_SIZE(i), KERN_SAT | KERN_WIDE); \
-    }                                                                     \
-    static bool emit_##NAME##_s(struct tr *t, const struct insn *i)       \
-    {                                                                     \
-        return simd_scalar_sat(t, i, k_##k, KERN_WIDE);                   \
-    }
+#define SAT_SHIFT3(NAME, k)                                            \
+    EMITTER(NAME##_v,                                                  \
+            simd_vec(t, i, k_##k, SIMD_SIZE(i), KERN_SAT | KERN_WIDE)) \
+    EMITTER(NAME##_s, simd_scalar_sat(t, i, k_##k, KERN_WIDE))
 SAT_SHIFT3(UQSHL, uqshl)
 SAT_SHIFT3(UQRSHL, uqrshl)
 SAT_SHIFT3(SQSHL, sqshl)
 SAT_SHIFT3(SQRSHL, sqrshl)
 
-#define VS(NAME)                       \
-    {OP_##NAME##_v, emit_##NAME##_v},  \
-    {                                  \
-        OP_##NAME##_s, emit_##NAME##_s \
+#define VS(NAME)                     \
+    {OP_##NAME##_v, em_##NAME##_v},  \
+    {                                \
+        OP_##NAME##_s, em_##NAME##_s \
     }
 // clang-format off
 const struct jit_emitter jit_simd_var_emitters[] = {

@@ -130,11 +130,8 @@ static bool access_v(struct tr *t, const struct insn *i, unsigned log2,
     return true;
 }
 
-#define ONE(NAME, log2, mode, write, pair)                      \
-    static bool emit_##NAME(struct tr *t, const struct insn *i) \
-    {                                                           \
-        return access_v(t, i, log2, mode, write, pair);         \
-    }
+#define ONE(NAME, log2, mode, write, pair) \
+    EMITTER(NAME, access_v(t, i, log2, mode, write, pair))
 #define SINGLE(name, log2, write)              \
     ONE(name##_imm, log2, OFF, write, false)   \
     ONE(name##_ur, log2, OFF, write, false)    \
@@ -174,31 +171,17 @@ static bool literal(struct tr *t, const struct insn *i, unsigned log2)
     return true;
 }
 
-static bool emit_LDR_S_lit(struct tr *t, const struct insn *i)
-{
-    return literal(t, i, 2);
-}
+EMITTER(LDR_S_lit, literal(t, i, 2))
+EMITTER(LDR_D_lit, literal(t, i, 3))
+EMITTER(LDR_Q_lit, literal(t, i, 4))
 
-static bool emit_LDR_D_lit(struct tr *t, const struct insn *i)
-{
-    return literal(t, i, 3);
-}
-
-static bool emit_LDR_Q_lit(struct tr *t, const struct insn *i)
-{
-    return literal(t, i, 4);
-}
-
-#define E(NAME)                \
-    {                          \
-        OP_##NAME, emit_##NAME \
-    }
+#define E(NAME) EMITTER_ROW(NAME)
 #define P(NAME) E(NAME##_imm), E(NAME##_np), E(NAME##_post), E(NAME##_pre)
 // clang-format off
 #define ALL(NAME)                                                 \
     E(NAME##_imm), E(NAME##_ur), E(NAME##_post), E(NAME##_pre),   \
-    E(NAME##_reg), {OP_##NAME##_uxtw, emit_##NAME##_reg},         \
-    {OP_##NAME##_sxtw, emit_##NAME##_reg}
+    E(NAME##_reg), {OP_##NAME##_uxtw, em_##NAME##_reg},         \
+    {OP_##NAME##_sxtw, em_##NAME##_reg}
 const struct jit_emitter jit_vmem_emitters[] = {
     ALL(LDR_B), ALL(LDR_H), ALL(LDR_S), ALL(LDR_D), ALL(LDR_Q),
     ALL(STR_B), ALL(STR_H), ALL(STR_S), ALL(STR_D), ALL(STR_Q),

@@ -257,25 +257,10 @@ static bool mult(struct tr *t, const struct insn *i, bool write, bool post)
     return true;
 }
 
-static bool emit_LD_mult(struct tr *t, const struct insn *i)
-{
-    return mult(t, i, false, false);
-}
-
-static bool emit_LD_mult_post(struct tr *t, const struct insn *i)
-{
-    return mult(t, i, false, true);
-}
-
-static bool emit_ST_mult(struct tr *t, const struct insn *i)
-{
-    return mult(t, i, true, false);
-}
-
-static bool emit_ST_mult_post(struct tr *t, const struct insn *i)
-{
-    return mult(t, i, true, true);
-}
+EMITTER(LD_mult, mult(t, i, false, false))
+EMITTER(LD_mult_post, mult(t, i, false, true))
+EMITTER(ST_mult, mult(t, i, true, false))
+EMITTER(ST_mult_post, mult(t, i, true, true))
 
 /* One structure to or from one lane, or to all of them. */
 struct lane {
@@ -360,20 +345,10 @@ static bool emit_load_one_post(struct tr *t, const struct insn *i)
     return one(t, i, false, true);
 }
 
-static bool emit_ST_one(struct tr *t, const struct insn *i)
-{
-    return one(t, i, true, false);
-}
+EMITTER(ST_one, one(t, i, true, false))
+EMITTER(ST_one_post, one(t, i, true, true))
 
-static bool emit_ST_one_post(struct tr *t, const struct insn *i)
-{
-    return one(t, i, true, true);
-}
-
-#define E(NAME)                \
-    {                          \
-        OP_##NAME, emit_##NAME \
-    }
+#define E(NAME) EMITTER_ROW(NAME)
 const struct jit_emitter jit_vstruct_emitters[] = {
     E(LD_mult),
     E(LD_mult_post),

@@ -254,6 +254,17 @@ struct jit_emitter {
     jit_emit_fn *emit;
 };
 
+/* An emitter that is one call, and the row of the one of that name. */
+#define EMITTER(name, ...)                                    \
+    static bool em_##name(struct tr *t, const struct insn *i) \
+    {                                                         \
+        return __VA_ARGS__;                                   \
+    }
+#define EMITTER_ROW(name)    \
+    {                        \
+        OP_##name, em_##name \
+    }
+
 /* What an instruction does besides, before it is emitted: T_WRITES_V writes all
    of its Vd by t_vstore*, T_NO_V no V register; neither bails, leaves the block
    nor reads V registers but by t_vget*. Of T_ANYTHING nothing is known. */
