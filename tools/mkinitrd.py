@@ -3,20 +3,48 @@
 """Pack the guest's first file system: busybox and what starts it.
 
     mkinitrd.py BUSYBOX INIT OUTPUT [FILE=PATH...]
+    mkinitrd.py --disk BUSYBOX MODULES OUTPUT
     mkinitrd.py --tree FOLDER OUTPUT
 
 INIT becomes /init; FILE=PATH puts FILE at PATH, executable. The archive is
 cpio's "newc" (the kernel's Documentation/driver-api/early-userspace/
 buffer-format.rst describes it), gzipped, the same bytes for the same input.
 
+--disk packs what leads to a root file system on a disk when the kernel's
+drivers are modules, as Debian's are: MODULES is the folder of lib/modules.
+
 --tree packs what a folder holds as it is, not gzipped, to be put behind a
 first archive.
 """
 
+import glob
 import gzip
 import os
 import stat
 import sys
+
+# Drivers of all the devices that squib has, each behind what it needs.
+MODULES = [
+    "drivers/virtio/virtio",
+    "drivers/virtio/virtio_ring",
+    "drivers/virtio/virtio_mmio",
+    "drivers/block/virtio_blk",
+    "drivers/char/hw_random/virtio-rng",
+    "drivers/virtio/virtio_balloon",
+    "net/core/failover",
+    "drivers/net/net_failover",
+    "drivers/net/virtio_net",
+    "drivers/virtio/virtio_mem",
+    "drivers/nvdimm/libnvdimm",
+    "drivers/dax/dax",
+    "drivers/nvdimm/nd_btt",
+    "drivers/nvdimm/nd_pmem",
+    "drivers/nvdimm/nd_virtio",
+    "drivers/nvdimm/virtio_pmem",
+    "net/vmw_vsock/vsock",
+    "net/vmw_vsock/vmw_vsock_virtio_transport_common",
+    "net/vmw_vsock/vmw_vsock_virtio_transport",
+]
 
 
 class Archive:
@@ -85,6 +113,35 @@ def pack(busybox, init, extra):
     return ar.finish()
 
 
+def module_files(modules):
+    """Those of the first kernel in such a folder, in the order of loading."""
+    kernels = sorted(glob.glob(os.path.join(modules, "*/kernel")))
+    return [os.path.join(folder, f"{name}.ko") for folder in kernels[:1]
+            for name in MODULES]
+
+
+def pack_disk(busybox, modules):
+    """/init loads the drivers and goes on with what is on the disk."""
+    lines = ["#!/bin/busybox sh",
+             "/bin/busybox mount -t devtmpfs dev /dev",
+             "/bin/busybox mount -t proc proc /proc"]
+    ar = Archive()
+    for name in ("bin", "dev", "modules", "proc", "root"):
+        ar.folder(name)
+    ar.program("bin/busybox", busybox)
+    for path in module_files(modules):
+        name = f"modules/{os.path.basename(path)}"
+        ar.program(name, path)
+        lines.append(f"/bin/busybox insmod /{name}")
+    lines += ["root='s/.*\\<root=\\([^ ]*\\).*/\\1/p'",
+              'disk=$(/bin/busybox sed -n "$root" /proc/cmdline)',
+              "/bin/busybox mount ${disk:-/dev/vda} /root || exec /bin/busybox sh",
+              "/bin/busybox umount /proc",
+              "exec /bin/busybox switch_root /root /sbin/init"]
+    ar.add("init", stat.S_IFREG | 0o755, "\n".join([*lines, ""]).encode())
+    return ar.finish()
+
+
 def write(output, data):
     new = output + ".new"
     with open(new, "wb") as f:
@@ -98,7 +155,12 @@ def main(busybox, init, output, *extra):
         ar.tree(init)
         write(output, ar.finish())
         return
-    write(output, gzip.compress(pack(busybox, init, extra), 9, mtime=0))
+    if busybox == "--disk":
+        busybox, modules, output = init, output, *extra
+        data = pack_disk(busybox, modules)
+    else:
+        data = pack(busybox, init, extra)
+    write(output, gzip.compress(data, 9, mtime=0))
 
 
 if __name__ == "__main__":

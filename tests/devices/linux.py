@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where things are, and how a script gets into the guest."""
 
+import os
 import pathlib
 import shutil
 import stat
@@ -16,29 +17,6 @@ import machine  # noqa: E402, F401: the tests' way to it
 import mkinitrd  # noqa: E402
 from machine import GUEST, INITRD, KERNELS, SQUIB, find  # noqa: E402, F401
 
-MODULES = [
-    "drivers/virtio/virtio",
-    "drivers/virtio/virtio_ring",
-    "drivers/virtio/virtio_mmio",
-    "drivers/block/virtio_blk",
-    "drivers/char/hw_random/virtio-rng",
-    "drivers/virtio/virtio_balloon",
-    "net/core/failover",
-    "drivers/net/net_failover",
-    "drivers/net/virtio_net",
-    "drivers/virtio/virtio_mem",
-    "drivers/nvdimm/libnvdimm",
-    "drivers/dax/dax",
-    "drivers/nvdimm/nd_btt",
-    "drivers/nvdimm/nd_pmem",
-    "drivers/nvdimm/nd_virtio",
-    "drivers/nvdimm/virtio_pmem",
-    "net/vmw_vsock/vsock",
-    "net/vmw_vsock/vmw_vsock_virtio_transport_common",
-    "net/vmw_vsock/vmw_vsock_virtio_transport",
-]
-
-
 # Debian's programs, its root file system being the first disk, which is only
 # read.
 DEBIAN = GUEST / "debian.ext4"
@@ -50,11 +28,6 @@ mount -t proc proc /mnt/proc
 mount -t sysfs sys /mnt/sys
 debian() { chroot /mnt "$@"; }
 """
-
-
-def module_files():
-    folder = next(iter(sorted((GUEST / "modules").glob("*/kernel"))), None)
-    return [folder / f"{name}.ko" for name in MODULES] if folder else []
 
 
 def compile_program(name, folder):
@@ -78,9 +51,10 @@ def pack(path, script, is_debian, programs=()):
     ar = mkinitrd.Archive()
     if is_debian:
         ar.folder("modules")
-        for file in module_files():
-            ar.program(f"modules/{file.name}", str(file))
-            lines.append(f"insmod /modules/{file.name} || exit 99")
+        for file in mkinitrd.module_files(GUEST / "modules"):
+            name = f"modules/{os.path.basename(file)}"
+            ar.program(name, file)
+            lines.append(f"insmod /{name} || exit 99")
     for program in programs:
         ar.program(f"bin/{program.name}", str(program))
     ar.add("script", 0o100755, ("\n".join(lines) + "\n" + script).encode())

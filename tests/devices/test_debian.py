@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from linux import DEBIAN, GUEST, find, machine, mkinitrd, module_files, tool
+from linux import DEBIAN, GUEST, find, machine, mkinitrd, tool
 from nethost import Files, Server, digest, free_port, pattern, read_all
 
 BOOT_S = 240
@@ -26,18 +26,8 @@ def disk(tmp_path):
 
 def initrd(path):
     """What a kernel whose drivers are modules needs to find its root."""
-    lines = ["#!/bin/busybox sh", "/bin/busybox mount -t devtmpfs dev /dev"]
-    ar = mkinitrd.Archive()
-    for folder in ("bin", "dev", "modules", "root"):
-        ar.folder(folder)
-    ar.program("bin/busybox", str(find(GUEST / "busybox", "busybox")))
-    for file in module_files():
-        ar.program(f"modules/{file.name}", str(file))
-        lines.append(f"/bin/busybox insmod /modules/{file.name}")
-    lines += ["/bin/busybox mount -t ext4 /dev/vda /root",
-              "exec /bin/busybox switch_root /root /sbin/init"]
-    ar.add("init", 0o100755, "\n".join([*lines, ""]).encode())
-    path.write_bytes(ar.finish())
+    busybox = find(GUEST / "busybox", "busybox")
+    path.write_bytes(mkinitrd.pack_disk(busybox, GUEST / "modules"))
     return path
 
 

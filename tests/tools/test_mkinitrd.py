@@ -2,10 +2,14 @@
 """tools/mkinitrd.py writes what cpio reads, the same bytes each time."""
 import gzip
 import pathlib
+import re
 import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+
+import mkinitrd  # noqa: E402
 
 
 def make(tmp_path, name, *extra):
@@ -16,6 +20,31 @@ def make(tmp_path, name, *extra):
     subprocess.run([sys.executable, ROOT / "tools/mkinitrd.py", busybox, init,
                     out, *extra], check=True)
     return out
+
+
+def test_a_disk_is_found_by_drivers_in_their_order(tmp_path):
+    busybox, out = tmp_path / "busybox", tmp_path / "out"
+    busybox.write_bytes(b"B" * 1001)
+    for name in mkinitrd.MODULES:
+        file = tmp_path / f"modules/6.1-x/kernel/{name}.ko"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(name)
+    subprocess.run([sys.executable, ROOT / "tools/mkinitrd.py", "--disk", busybox,
+                    tmp_path / "modules", out], check=True)
+    found = entries(out)
+    assert found["modules/virtio_blk.ko"][2] == b"drivers/block/virtio_blk"
+    mode, _, init = found["init"]
+    assert mode == 0o100755
+    loaded = re.findall(r"insmod /modules/(\S+)\.ko", init.decode())
+    assert loaded == [name.rsplit("/", 1)[1] for name in mkinitrd.MODULES]
+    assert init.endswith(b"exec /bin/busybox switch_root /root /sbin/init\n")
+    script = init.decode().replace("/proc/cmdline", str(tmp_path / "line"))
+    script = re.search(r"root=.*\ndisk=.*\n", script)[0].replace("/bin/busybox ", "")
+    for line, disk in (("quiet root=/dev/vdb rw", "/dev/vdb"), ("x nfsroot=1", "")):
+        (tmp_path / "line").write_text(line + "\n")
+        said = subprocess.run(["sh", "-c", script + 'echo "$disk"'],
+                              stdout=subprocess.PIPE, check=True)
+        assert said.stdout.decode() == disk + "\n"
 
 
 def entries(archive):

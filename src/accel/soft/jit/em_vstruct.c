@@ -335,12 +335,12 @@ static bool one(struct tr *t, const struct insn *i, bool write, bool post)
     return true;
 }
 
-static bool emit_load_one(struct tr *t, const struct insn *i)
+static bool em_load_one(struct tr *t, const struct insn *i)
 {
     return one(t, i, false, false);
 }
 
-static bool emit_load_one_post(struct tr *t, const struct insn *i)
+static bool em_load_one_post(struct tr *t, const struct insn *i)
 {
     return one(t, i, false, true);
 }
@@ -354,10 +354,10 @@ const struct jit_emitter jit_vstruct_emitters[] = {
     E(LD_mult_post),
     E(ST_mult),
     E(ST_mult_post),
-    {OP_LD_one, emit_load_one},
-    {OP_LD_one_post, emit_load_one_post},
-    {OP_LD_rep, emit_load_one},
-    {OP_LD_rep_post, emit_load_one_post},
+    {OP_LD_one, em_load_one},
+    {OP_LD_one_post, em_load_one_post},
+    {OP_LD_rep, em_load_one},
+    {OP_LD_rep_post, em_load_one_post},
     E(ST_one),
     E(ST_one_post),
     {0, NULL},
