@@ -3,9 +3,7 @@
 
 #include "dev/pl011.h"
 
-#include <errno.h>
-
-#include "dev_fixture.h"
+#include "one_device.h"
 
 enum {
     DR = 0x00,
@@ -27,33 +25,11 @@ enum { RXFE = 0x10, TXFF = 0x20, RXFF = 0x40, TXFE = 0x80 };
 enum { RX = 0x10, TX = 0x20, RT = 0x40, BE = 0x200, OE = 0x400 };
 enum { ON = 0x301, LOOP = 0x381, FEN = 0x10 };
 
-static struct guest g;
+static const unsigned width = 4;
 
-static int set_up(void **state)
+static struct mmio_dev *make(struct console *c, struct err *e)
 {
-    struct console *c = console_new(NULL);
-
-    (void)state;
-    assert_non_null(c);
-    guest_init(&g, c, pl011_new(c, NULL));
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    guest_release(&g);
-    return 0;
-}
-
-static uint64_t rd(unsigned reg)
-{
-    return guest_read(&g, reg, 4);
-}
-
-static void wr(unsigned reg, uint64_t value)
-{
-    guest_write(&g, reg, 4, value);
+    return pl011_new(c, e);
 }
 
 /* A driver's usual set-up. */
@@ -83,15 +59,8 @@ static void reset_values_are_those_of_the_manual(void **state)
 
 static void it_names_itself_a_primecell_pl011_r1p5(void **state)
 {
-    uint64_t periph = 0, cell = 0;
-
     (void)state;
-    for (unsigned n = 0; n < 4; n++) {
-        periph |= rd(0xfe0 + 4 * n) << 8 * n;
-        cell |= rd(0xff0 + 4 * n) << 8 * n;
-    }
-    assert_int_equal(periph, 0x00341011);
-    assert_int_equal(cell, 0xb105f00d);
+    expect_primecell(0x00341011);
 }
 
 static void registers_keep_the_bits_they_have(void **state)
@@ -466,19 +435,11 @@ static void abuse_is_survived(void **state)
 
 static void state_survives_a_snapshot(void **state)
 {
-    const struct mmio_ops *ops = g.dev->ops;
-    uint8_t saved[256];
-
     (void)state;
     open_uart();
     type(g.console, "hello");
     rd(DR);
-    assert_true(fields_bytes(ops->fields, ops->num_fields) <= sizeof(saved));
-    fields_pack(ops->fields, ops->num_fields, g.dev, saved);
-    tear_down(NULL);
-    set_up(NULL);
-    fields_unpack(ops->fields, ops->num_fields, g.dev, saved);
-    assert_int_equal(ops->restored(g.dev, NULL), 0);
+    go_through_a_snapshot();
     assert_true(g.level);
     assert_int_equal(rd(DR), 'e');
     type(g.console, "!");
@@ -486,19 +447,6 @@ static void state_survives_a_snapshot(void **state)
     rd(DR);
     rd(DR);
     assert_int_equal(rd(DR), '!');
-}
-
-static void a_forged_snapshot_is_refused(void **state)
-{
-    const struct mmio_ops *ops = g.dev->ops;
-    uint8_t saved[256];
-    struct err e;
-
-    (void)state;
-    memset(saved, 0xff, sizeof(saved));
-    fields_unpack(ops->fields, ops->num_fields, g.dev, saved);
-    assert_int_equal(ops->restored(g.dev, &e), -EINVAL);
-    mmio_bus_reset(g.bus);
 }
 
 static void without_a_console_output_vanishes(void **state)
@@ -513,19 +461,6 @@ static void without_a_console_output_vanishes(void **state)
     tear_down(NULL);
     set_up(NULL);
 }
-
-static void no_memory_is_an_error(void **state)
-{
-    struct err e;
-
-    (void)state;
-    heap_fail_after(0);
-    assert_null(pl011_new(g.console, &e));
-    assert_int_equal(e.code, -ENOMEM);
-    heap_fail_after(-1);
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {

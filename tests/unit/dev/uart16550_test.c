@@ -3,40 +3,16 @@
 
 #include "dev/uart16550.h"
 
-#include <errno.h>
-
-#include "dev_fixture.h"
+#include "one_device.h"
 
 enum { DATA, IER, IIR, LCR, MCR, LSR, MSR, SCR };
 enum { RDA = 1, THRE = 2, DLAB = 0x80, LOOP = 0x10 };
 
-static struct guest g;
+static const unsigned width = 1;
 
-static int set_up(void **state)
+static struct mmio_dev *make(struct console *c, struct err *e)
 {
-    struct console *c = console_new(NULL);
-
-    (void)state;
-    assert_non_null(c);
-    guest_init(&g, c, uart16550_new(c, NULL));
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    guest_release(&g);
-    return 0;
-}
-
-static uint64_t rd(unsigned reg)
-{
-    return guest_read(&g, reg, 1);
-}
-
-static void wr(unsigned reg, uint64_t value)
-{
-    guest_write(&g, reg, 1, value);
+    return uart16550_new(c, e);
 }
 
 static void reset_values_are_firecrackers(void **state)
@@ -295,52 +271,18 @@ static void abuse_is_survived(void **state)
 
 static void state_survives_a_snapshot(void **state)
 {
-    const struct mmio_ops *ops = g.dev->ops;
-    uint8_t saved[256];
-
     (void)state;
     wr(IER, RDA);
     wr(SCR, 0x5a);
     type(g.console, "hello");
     rd(DATA);
-    assert_true(fields_bytes(ops->fields, ops->num_fields) <= sizeof(saved));
-    fields_pack(ops->fields, ops->num_fields, g.dev, saved);
-    tear_down(NULL);
-    set_up(NULL);
-    fields_unpack(ops->fields, ops->num_fields, g.dev, saved);
-    assert_int_equal(ops->restored(g.dev, NULL), 0);
+    go_through_a_snapshot();
     assert_int_equal(rd(SCR), 0x5a);
     assert_int_equal(rd(IIR), 0xc4);
     assert_int_equal(rd(DATA), 'e');
     type(g.console, "!");
     assert_int_equal(g.edges, 1);
 }
-
-static void a_forged_snapshot_is_refused(void **state)
-{
-    const struct mmio_ops *ops = g.dev->ops;
-    uint8_t saved[256];
-    struct err e;
-
-    (void)state;
-    memset(saved, 0xff, sizeof(saved));
-    fields_unpack(ops->fields, ops->num_fields, g.dev, saved);
-    assert_int_equal(ops->restored(g.dev, &e), -EINVAL);
-    mmio_bus_reset(g.bus);
-}
-
-static void no_memory_is_an_error(void **state)
-{
-    struct err e;
-
-    (void)state;
-    heap_fail_after(0);
-    assert_null(uart16550_new(g.console, &e));
-    assert_int_equal(e.code, -ENOMEM);
-    heap_fail_after(-1);
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
