@@ -316,8 +316,7 @@ void gic_cpu_detach(struct cpu *cpu)
 }
 
 /* What a write to, or a saved value of, a register of state leaves in it. */
-static uint64_t icc_legal(const struct cpu *cpu, enum icc_reg reg,
-                          uint64_t value)
+static uint64_t icc_legal(enum icc_reg reg, uint64_t value)
 {
     switch (reg) {
     case ICC_PMR:
@@ -358,7 +357,7 @@ void gic_cpu_state_set(struct cpu *cpu, const uint64_t icc[16])
     gic_lock(gic);
     memset(cpu->icc, 0, sizeof(cpu->icc));
     for (unsigned n = 0; n < NUM_ICC_REGS; n++)
-        cpu->icc[n] = icc_legal(cpu, n, icc[n]);
+        cpu->icc[n] = icc_legal(n, icc[n]);
     gic_reroute_locked(gic);
     gic_update_all_locked(gic);
     gic_unlock(gic);
@@ -522,7 +521,7 @@ static bool icc_read_locked(struct gic *gic, struct cpu *cpu, unsigned key,
 static bool set_icc_locked(struct gic *gic, struct cpu *cpu, enum icc_reg reg,
                            uint64_t value)
 {
-    cpu->icc[reg] = icc_legal(cpu, reg, value);
+    cpu->icc[reg] = icc_legal(reg, value);
     if (reg == ICC_IGRPEN0 || reg == ICC_IGRPEN1) {
         gic_reroute_locked(gic); /* 1 of N looks at it */
         gic_update_all_locked(gic);

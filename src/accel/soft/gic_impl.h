@@ -66,7 +66,7 @@ struct gic_bank *gic_bank_of(struct gic *gic, unsigned cpu, unsigned intid);
 void gic_reroute_locked(struct gic *gic);
 
 /* Works out anew what one CPU, or all, are shown. */
-void gic_update_locked(struct gic *gic, unsigned cpu);
+void gic_update_locked(struct gic *gic, unsigned n);
 void gic_update_all_locked(struct gic *gic);
 
 /* Affinity of CPU n: Aff1 = n / 16, Aff0 = n % 16. */

@@ -119,12 +119,12 @@ static unsigned unit_at(const uint8_t *p, unsigned left)
     return both & -both;
 }
 
-void mem_copy_in(void *buf, const uint8_t *from, unsigned bytes)
+void mem_copy_in(void *buf, const uint8_t *guest, unsigned bytes)
 {
     uint8_t *to = buf;
 
     for (unsigned n = 0, unit; n < bytes; n += unit) {
-        const void *p = from + n;
+        const void *p = guest + n;
         uint64_t v;
 
         unit = unit_at(p, bytes - n);
@@ -140,12 +140,12 @@ void mem_copy_in(void *buf, const uint8_t *from, unsigned bytes)
     }
 }
 
-void mem_copy_out(uint8_t *to, const void *buf, unsigned bytes)
+void mem_copy_out(uint8_t *guest, const void *buf, unsigned bytes)
 {
     const uint8_t *from = buf;
 
     for (unsigned n = 0, unit; n < bytes; n += unit) {
-        void *p = to + n;
+        void *p = guest + n;
         uint64_t v = 0;
 
         unit = unit_at(p, bytes - n);

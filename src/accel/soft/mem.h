@@ -40,8 +40,8 @@ bool mem_cache_op(struct cpu *cpu, const struct insn *i, uint64_t va);
 /* To and from guest memory by a size known only now, each aligned element by
    one access. The library's memcpy may store a byte twice, and the second time
    over what another CPU wrote in between: a lock would be released again. */
-void mem_copy_in(void *to, const uint8_t *guest, unsigned bytes);
-void mem_copy_out(uint8_t *guest, const void *from, unsigned bytes);
+void mem_copy_in(void *buf, const uint8_t *guest, unsigned bytes);
+void mem_copy_out(uint8_t *guest, const void *buf, unsigned bytes);
 
 /* Sets *p to the host address of `bytes` that hit; false: take the slow way. */
 static inline bool mem_hit_r(const struct cpu *cpu, uint64_t va, unsigned bytes,
