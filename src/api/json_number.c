@@ -344,7 +344,7 @@ static int shortest(double value, char *digits)
         snprintf(text, sizeof(text), "%.*e", precision, value);
     while (strtod(text, NULL) != value && ++precision < 17);
     e = strchr(text, 'e');
-    point = atoi(e + 1) + 1;
+    point = (int)strtol(e + 1, NULL, 10) + 1;
     digits[0] = text[0];
     len = 1;
     for (char *c = text + 1; c < e; c++)

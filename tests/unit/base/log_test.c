@@ -259,6 +259,42 @@ static void a_log_file_is_opened_or_explained(void **state)
                                 "directory (os error 2)");
 }
 
+/* Five seconds may be over in the middle of it, on a machine with other things
+   to do: then anew. */
+static unsigned taken_at_once(unsigned tries, uint32_t *suppressed)
+{
+    for (unsigned round = 0; round < 50; round++) {
+        struct log_limit limit = {0};
+        unsigned taken = log_limit_take(&limit);
+        uint64_t window = limit.window_start_ns;
+
+        for (unsigned n = 1; n < tries; n++)
+            taken += log_limit_take(&limit);
+        *suppressed = limit.suppressed;
+        if (limit.window_start_ns == window)
+            return taken;
+    }
+    return 0;
+}
+
+static void a_guest_gets_ten_lines_and_the_rest_is_counted(void **state)
+{
+    struct log_limit over = {.suppressed = 7, .in_window = 10};
+    uint32_t suppressed;
+
+    (void)state;
+    configure(LOG_WARN, NULL);
+    assert_int_equal(taken_at_once(10, &suppressed), 10);
+    assert_int_equal(suppressed, 0);
+    assert_int_equal(taken_at_once(1000, &suppressed), 10);
+    assert_int_equal(suppressed, 990);
+    assert_true(log_limit_take(&over));
+    assert_non_null(
+        strstr(logged(), "7 messages were suppressed due to rate limiting\n"));
+    assert_int_equal(over.suppressed, 0);
+    assert_int_equal(over.in_window, 1);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -273,6 +309,7 @@ int main(void)
         TEST(a_megabyte_is_the_most),
         TEST(a_raw_terminal_needs_a_carriage_return),
         TEST(a_log_file_is_opened_or_explained),
+        TEST(a_guest_gets_ten_lines_and_the_rest_is_counted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

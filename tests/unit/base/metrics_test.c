@@ -88,6 +88,14 @@ static void devices_are_printed_before_their_sum(void **state)
     assert_null(strstr(last_line(), "vhost_user_block"));
 }
 
+static void a_signal_writes_a_line_as_well(void **state)
+{
+    (void)state;
+    metric_add(&metrics.uart.read_count, 11);
+    metrics_flush_fatal();
+    assert_non_null(strstr(last_line(), "\"read_count\":11,"));
+}
+
 static void a_second_sink_is_refused(void **state)
 {
     struct err e;
@@ -103,6 +111,7 @@ int main(void)
         cmocka_unit_test(counters_are_differences_and_stores_are_not),
         cmocka_unit_test(an_aggregate_has_its_extremes_and_its_sum),
         cmocka_unit_test(devices_are_printed_before_their_sum),
+        cmocka_unit_test(a_signal_writes_a_line_as_well),
         cmocka_unit_test(a_second_sink_is_refused),
     };
     struct err e;

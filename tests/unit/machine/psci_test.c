@@ -84,6 +84,15 @@ static void versions_are_psci_1_1_smccc_1_1_trng_1_0(void **state)
     assert_int_equal(call(0x84000050, 0, 0, 0), 0x10000);
 }
 
+static void the_trng_names_its_own_calls_only(void **state)
+{
+    (void)state;
+    assert_int_equal(call(0x84000051, 0x84000050, 0, 0), PSCI_SUCCESS);
+    assert_int_equal(call(0x84000051, 0xc4000053, 0, 0), PSCI_SUCCESS);
+    assert_int_equal(call(0x84000051, 0x8400005f, 0, 0), PSCI_NOT_SUPPORTED);
+    assert_int_equal(call(0x84000051, 0x84000000, 0, 0), PSCI_NOT_SUPPORTED);
+}
+
 static void cpu_on_hands_over_entry_and_context(void **state)
 {
     (void)state;
@@ -235,6 +244,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(versions_are_psci_1_1_smccc_1_1_trng_1_0),
+        cmocka_unit_test(the_trng_names_its_own_calls_only),
         cmocka_unit_test_setup(cpu_on_hands_over_entry_and_context,
                                reset_world),
         cmocka_unit_test_setup(cpu_on_refuses_what_the_specification_says,

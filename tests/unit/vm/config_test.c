@@ -3,6 +3,7 @@
 
 #include "vm/config.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -62,6 +63,26 @@ static void memory_is_capped_at_what_the_board_can_hold(void **state)
     assert_true(vm_config_ram_bytes(&cfg) == 3 * MIB);
 }
 
+static void a_command_line_is_short_and_printable(void **state)
+{
+    char line[VM_CMDLINE_MAX + 1];
+    struct err e;
+
+    (void)state;
+    assert_int_equal(vm_config_check_boot_args(NULL, &e), 0);
+    assert_int_equal(vm_config_check_boot_args(" ~", &e), 0);
+    assert_int_equal(vm_config_check_boot_args("a\tb", &e), -EINVAL);
+    assert_non_null(strstr(e.text, "a non-printable ASCII character."));
+    assert_int_equal(vm_config_check_boot_args("a\x7f", &e), -EINVAL);
+    assert_int_equal(vm_config_check_boot_args("\xc3\xa4", &e), -EINVAL);
+    memset(line, 'x', sizeof(line));
+    line[VM_CMDLINE_MAX] = 0;
+    assert_int_equal(vm_config_check_boot_args(line, &e), -EINVAL);
+    assert_non_null(strstr(e.text, "make command line too long."));
+    line[VM_CMDLINE_MAX - 1] = 0;
+    assert_int_equal(vm_config_check_boot_args(line, &e), 0);
+}
+
 static void a_string_is_replaced_or_kept(void **state)
 {
     char *field = NULL;
@@ -82,6 +103,7 @@ int main(void)
         cmocka_unit_test(the_defaults_are_firecrackers),
         cmocka_unit_test(limits_are_kept),
         cmocka_unit_test(memory_is_capped_at_what_the_board_can_hold),
+        cmocka_unit_test(a_command_line_is_short_and_printable),
         cmocka_unit_test(a_string_is_replaced_or_kept),
     };
 
