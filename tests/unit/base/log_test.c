@@ -77,6 +77,8 @@ static void the_level_decides(void **state)
 {
     (void)state;
     configure(LOG_WARN, NULL);
+    assert_true(log_enabled(LOG_WARN));
+    assert_false(log_enabled(LOG_INFO));
     log_info("unseen");
     assert_string_equal(logged(), "");
     log_warn("seen");

@@ -495,6 +495,9 @@ static void unplugged_blocks_are_not_ram(void **state)
     assert_true(gmem_write(mem, BLOCKS + 8 * MIB - 1, &x, 1));
     assert_false(gmem_write(mem, BLOCKS + 8 * MIB - 1, "xy", 2));
     assert_int_equal(first[4 * MIB - 1], 'x');
+    assert_int_equal(gmem_plugged(mem, BLOCKS, 4 * MIB), 0);
+    assert_int_equal(gmem_plugged(mem, BLOCKS + 2 * MIB, 4 * MIB), 2 * MIB);
+    assert_int_equal(gmem_plugged(mem, BLOCKS, BLOCKS_BYTES), 4 * MIB);
 }
 
 static void only_whole_blocks_come_and_go(void **state)
