@@ -4,7 +4,7 @@
  * where a line begins. The log is told, so that its own lines do.
  *
  * The handlers use only what POSIX allows in them: tcgetpgrp, getpgrp,
- * tcsetattr, sigaction, pthread_sigmask, raise.
+ * tcsetattr, sigaction, pthread_sigmask, nanosleep, raise.
  */
 
 #include "vm/tty_raw.h"
@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -35,9 +36,35 @@ static struct {
 
 static atomic_bool claimed; /* between enter and leave */
 static atomic_bool is_raw;
-static atomic_bool leaving; /* nobody makes it raw again */
+static atomic_bool leaving;  /* nobody makes it raw again */
+static atomic_uint stopping; /* nor now: that many handlers are at it */
 
-static_assert(ATOMIC_BOOL_LOCK_FREE == 2, "signal handlers use atomic_bool");
+static_assert(ATOMIC_BOOL_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2,
+              "signal handlers use atomics");
+
+/*
+ * Whoever changes the modes holds this, with all signals blocked: a handler
+ * that waits for it has never interrupted its holder. What a holder saw of
+ * `leaving` and `stopping` is true until it has changed the modes.
+ */
+static atomic_flag changing = ATOMIC_FLAG_INIT;
+
+static void change_begin(sigset_t *before)
+{
+    static const struct timespec moment = {.tv_nsec = 50000};
+    sigset_t all;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, before);
+    while (atomic_flag_test_and_set(&changing))
+        nanosleep(&moment, NULL);
+}
+
+static void change_end(const sigset_t *before)
+{
+    atomic_flag_clear(&changing);
+    pthread_sigmask(SIG_SETMASK, before, NULL);
+}
 
 bool tty_is_foreground(int fd)
 {
@@ -49,25 +76,32 @@ bool tty_is_foreground(int fd)
 /* In the background the modes are the shell's: not ours to change. */
 static void restore(void)
 {
-    if (!atomic_exchange(&is_raw, false))
-        return;
-    log_raw_terminal(false);
-    if (tty_is_foreground(tty.fd))
-        tcsetattr(tty.fd, TCSANOW, &tty.cooked);
+    sigset_t before;
+
+    change_begin(&before);
+    if (atomic_exchange(&is_raw, false)) {
+        log_raw_terminal(false);
+        if (tty_is_foreground(tty.fd))
+            tcsetattr(tty.fd, TCSANOW, &tty.cooked);
+    }
+    change_end(&before);
 }
 
+/* Whatever they were, or were thought to be. */
 static void make_raw(void)
 {
-    if (atomic_load(&leaving) || !tty_is_foreground(tty.fd))
-        return;
-    atomic_store(&is_raw, true);
-    log_raw_terminal(true);
-    tcsetattr(tty.fd, TCSANOW, &tty.raw);
-    /* A handler on another thread may have restored in between. */
-    if (atomic_load(&leaving)) {
-        atomic_store(&is_raw, true);
-        restore();
+    sigset_t before;
+
+    change_begin(&before);
+    if (!atomic_load(&leaving) && !atomic_load(&stopping)) {
+        bool ours = tty_is_foreground(tty.fd);
+
+        atomic_store(&is_raw, ours);
+        log_raw_terminal(ours);
+        if (ours)
+            tcsetattr(tty.fd, TCSANOW, &tty.raw);
     }
+    change_end(&before);
 }
 
 /* What was to happen happens when the handler returns and the signal is no
@@ -85,21 +119,34 @@ static void on_fatal(int sig)
     errno = saved_errno;
 }
 
+static void handle(int sig, void (*handler)(int))
+{
+    struct sigaction sa = {.sa_handler = handler,
+                           .sa_flags = SA_RESTART | SA_ONSTACK};
+
+    sigfillset(&sa.sa_mask);
+    sigaction(sig, &sa, NULL);
+}
+
+/* Another thread that looks at its input in between leaves the modes alone, and
+   a second signal, which would stop us without asking, finds them restored. */
 static void on_stop(int sig)
 {
-    struct sigaction dfl = {.sa_handler = SIG_DFL}, ours;
+    struct sigaction dfl = {.sa_handler = SIG_DFL};
     int saved_errno = errno;
     sigset_t set, all;
 
+    atomic_fetch_add(&stopping, 1);
     restore();
     sigemptyset(&dfl.sa_mask);
-    sigaction(sig, &dfl, &ours);
+    sigaction(sig, &dfl, NULL);
     raise(sig);
     sigemptyset(&set);
     sigaddset(&set, sig);
     pthread_sigmask(SIG_UNBLOCK, &set, &all); /* stops here */
     pthread_sigmask(SIG_SETMASK, &all, NULL); /* the next waits its turn */
-    sigaction(sig, &ours, NULL);
+    handle(sig, on_stop);
+    atomic_fetch_sub(&stopping, 1);
     make_raw();
     errno = saved_errno;
 }
@@ -111,20 +158,16 @@ static void on_continue(int sig)
     int saved_errno = errno;
 
     (void)sig;
-    atomic_store(&is_raw, false);
     make_raw();
     errno = saved_errno;
 }
 
 static void catch_signal(int sig, void (*handler)(int))
 {
-    struct sigaction sa = {.sa_handler = handler}, old;
+    struct sigaction old;
 
-    if (sigaction(sig, NULL, &old) < 0 || old.sa_handler != SIG_DFL)
-        return;
-    sa.sa_flags = SA_RESTART | SA_ONSTACK;
-    sigfillset(&sa.sa_mask);
-    sigaction(sig, &sa, NULL);
+    if (sigaction(sig, NULL, &old) == 0 && old.sa_handler == SIG_DFL)
+        handle(sig, handler);
 }
 
 static void release_signal(int sig, void (*handler)(int))
@@ -191,7 +234,7 @@ int tty_raw_enter(int fd, struct err *e)
 
 void tty_raw_resume(void)
 {
-    if (!atomic_load(&is_raw))
+    if (!atomic_load(&is_raw) && !atomic_load(&stopping))
         make_raw();
 }
 

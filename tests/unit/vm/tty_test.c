@@ -30,6 +30,7 @@
 
 #include "base/macros.h"
 #include "dev/console.h"
+#include "host/host.h"
 #include "vm/tty_raw.h"
 
 enum { QUIT = 42, EXITED = 43, ENDED = 44 };
@@ -42,9 +43,23 @@ static uv_loop_t job_loop;
 static struct terminal *job_terminal;
 static int job_status;
 
+/* As a thread that reads, and reads again. */
+static void *job_hammer(void *arg)
+{
+    for (;;)
+        tty_raw_resume();
+    return arg;
+}
+
 static void obey(uint16_t item)
 {
+    pthread_t thread;
+
     switch (item) {
+    case 'H':
+        host_thread_start(&thread, job_hammer, NULL);
+        console_put(job_console, '!');
+        break;
     case 'E':
         exit(EXITED);
     case 'A':
@@ -394,6 +409,25 @@ static void a_stopped_job_gives_the_terminal_back(void **state)
     leave();
 }
 
+static void a_thread_that_reads_does_not_take_it_back(void **state)
+{
+    (void)state;
+    begin_raw(false);
+    keys("H");
+    assert_true(shows("!"));
+    for (unsigned n = 0; n < 30; n++) {
+        kill(job, SIGTSTP);
+        assert_true(stops());
+        assert_false(tty_is_raw());
+        kill(job, SIGCONT);
+        assert_true(becomes_raw(true));
+    }
+    kill(job, SIGTERM);
+    assert_int_equal(end(), 128 + SIGTERM);
+    assert_false(tty_is_raw());
+    leave();
+}
+
 static void a_job_stopped_the_hard_way_is_raw_again(void **state)
 {
     struct termios t;
@@ -480,6 +514,7 @@ int main(void)
         cmocka_unit_test(crashes_and_exits_restore_the_terminal),
         cmocka_unit_test(a_program_may_handle_signals_itself),
         cmocka_unit_test(a_stopped_job_gives_the_terminal_back),
+        cmocka_unit_test(a_thread_that_reads_does_not_take_it_back),
         cmocka_unit_test(a_job_stopped_the_hard_way_is_raw_again),
         cmocka_unit_test(a_background_job_leaves_the_terminal_alone),
         cmocka_unit_test(the_terminals_description_stays_blocking),
