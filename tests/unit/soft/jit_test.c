@@ -211,6 +211,33 @@ static void test_hot_code_that_changed_is_made_anew(void **state)
     rig_free(r);
 }
 
+/* What calls a function in another page goes there without asking. */
+static void test_a_hot_function_that_wore_a_span_is_made_anew(void **state)
+{
+    enum { ROUNDS = TR_HOT + 100 };
+    const uint32_t calls[] = {bl(0x1000), SUB_X1_1, cbnz_x1(-8), HVC, b(-16)};
+    const uint32_t function[] = {LDR_X0_X3, ADD_X0_1, RET};
+    struct rig *r = rig_new("jit");
+    uint64_t blocks;
+
+    (void)state;
+    put_all(r, CODE, calls, 5);
+    put_all(r, CODE + 0x1000, function, 3);
+    assert_int_equal(run_at(r, CODE, ROUNDS, CODE + 0x800), EXIT_SMCCC);
+    assert_int_equal(r->cpu->x[0], 1);
+    blocks = stat_of(r, "jit_blocks");
+    r->cpu->worn[0] = 0; /* the only place that has one */
+    r->cpu->num_worn = 1;
+    r->cpu->smccc_waiting = false;
+    r->cpu->x[1] = ROUNDS;
+    soft_ops.vcpu_run(r->vcpu, &r->exit);
+    assert_int_equal(r->exit.kind, EXIT_SMCCC);
+    assert_int_equal(r->cpu->x[0], 1);
+    assert_int_equal(stat_of(r, "jit_worn"), 1);
+    assert_int_equal(stat_of(r, "jit_blocks"), blocks + 1);
+    rig_free(r);
+}
+
 /* Enough rounds for both blocks to be translated and linked. */
 static struct rig *linked_rig(void)
 {
@@ -691,6 +718,7 @@ int main(void)
         cmocka_unit_test(test_a_run_that_is_often_split_gets_copies),
         cmocka_unit_test(test_a_hot_loop_is_translated_again),
         cmocka_unit_test(test_hot_code_that_changed_is_made_anew),
+        cmocka_unit_test(test_a_hot_function_that_wore_a_span_is_made_anew),
         cmocka_unit_test(test_changed_code_is_unlinked_and_made_anew),
         cmocka_unit_test(test_code_that_is_the_same_is_used_again),
         cmocka_unit_test(test_jit_flush_forgets_jumps_and_links),

@@ -11,7 +11,7 @@
 enum { HASH_BITS = 16, PAGE_HASH_BITS = 12 };
 enum { META_SHARE = 2 }; /* the side tables may take half of the code's size */
 enum { PIECE_BYTES = 256 << 10 /* of the pool */ };
-enum { HOT_BITS = 12 };
+enum { HOT_BITS = 13, HOT_WAYS = 4 /* places of one hash */ };
 enum { MANY_SPLITS = 4 /* of a block: then its runs get copies */ };
 
 struct jpage {
@@ -69,7 +69,7 @@ struct jit_cache {
     uint32_t epoch;
     struct jit_cache_stats stats;
     bool all_hot;
-    struct hot_place hot[1 << HOT_BITS];
+    struct hot_place hot[(1 << HOT_BITS) + HOT_WAYS - 1];
     struct jsite *sites; /* owned, lazily backed */
     uint32_t num_sites, max_sites;
     struct tr tr; /* scratch of the translation going on */
@@ -264,7 +264,33 @@ static struct hot_place *hot_find(struct jit_cache *cache, gpa_t pa,
 {
     struct hot_place *h = hot_slot(cache, pa, mode);
 
-    return h->is_hot && h->pa == pa && h->mode == mode ? h : NULL;
+    for (unsigned n = 0; n < HOT_WAYS; n++) {
+        if (h[n].is_hot && h[n].pa == pa && h[n].mode == mode)
+            return &h[n];
+    }
+    return NULL;
+}
+
+/* Room for one more: what is forgotten there is no block that waits to be
+   replaced, if that can be helped. */
+static struct hot_place *hot_add(struct jit_cache *cache, gpa_t pa,
+                                 uint32_t mode)
+{
+    struct hot_place *h = hot_slot(cache, pa, mode), *best = h;
+
+    for (unsigned n = 0; n < HOT_WAYS && best->is_hot; n++) {
+        if (!h[n].is_hot || (best->old && !h[n].old))
+            best = &h[n];
+    }
+    *best = (struct hot_place){.pa = pa, .mode = mode, .is_hot = true};
+    return best;
+}
+
+bool jit_cache_is_due(struct jit_cache *cache, gpa_t pa, uint32_t mode)
+{
+    const struct hot_place *h = hot_find(cache, pa, mode);
+
+    return h && h->old;
 }
 
 static struct jpage *page_of(struct jit_cache *cache, gpa_t pa, uint32_t gen)
@@ -396,17 +422,27 @@ static uint32_t next_number(const struct jit_cache *cache)
     return (uint32_t)(cache->meta_used / 8) + 1;
 }
 
+/* Slots of far exits still lead there: it goes to C, to be looked up. Nobody is
+   inside of it, and only its start is ever reached. */
+static void leave_from(const struct jit_cache *cache, struct jblock *b)
+{
+    struct x64 c = {.p = b->entry};
+
+    x64_mov_imm(&c, RAX, b->pa & 4095);
+    x64_jmp_to(&c, cache->glue.leave_at);
+    b->is_replaced = true;
+}
+
 /* Its next translation is a hot one, which replaces it. */
 static struct hot_place *make_hot(struct jit_cache *cache, struct jblock *b)
 {
     struct hot_place *h = hot_find(cache, b->pa, b->mode);
 
-    if (!h) {
-        h = hot_slot(cache, b->pa, b->mode);
-        *h = (struct hot_place){.pa = b->pa, .mode = b->mode, .is_hot = true};
-    }
+    if (!h)
+        h = hot_add(cache, b->pa, b->mode);
     if (!b->is_forgotten) {
         forget(cache, b);
+        leave_from(cache, b);
         h->old = b;
     }
     return h;
@@ -436,8 +472,8 @@ struct jblock *jit_cache_worn(struct jit_cache *cache, uint32_t site)
     return b;
 }
 
-/* What still leads to the old block, which is forgotten, goes on in b. Nobody
-   is inside of it, and only its start is ever reached. */
+/* What still leads to the old block, which is forgotten, goes on in b. As in
+   leave_from nobody is inside of it. */
 static void lead_to(struct jblock *old, const struct jblock *b)
 {
     struct x64 c = {.p = old->entry};

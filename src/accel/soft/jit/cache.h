@@ -33,7 +33,7 @@ struct jblock {
     uint8_t splits;        /* how often a run of it was split, at most 4 */
     bool sets_flags;       /* before it reads them: translate_sets_flags */
     bool is_forgotten;     /* not to be found any more */
-    bool is_replaced;      /* its code begins with a jump to another's */
+    bool is_replaced;      /* its code begins with a jump elsewhere */
     uint8_t *entry;        /* in the writable view */
     const uint32_t *words; /* count of them, as translated */
 };
@@ -106,6 +106,10 @@ void jit_cache_all_hot(struct jit_cache *cache, bool on);
    a site's span is worn out (cpu->worn), which goes without from now on. */
 struct jblock *jit_cache_heat(struct jit_cache *cache, uint32_t number);
 struct jblock *jit_cache_worn(struct jit_cache *cache, uint32_t site);
+
+/* Whether a block that was forgotten for that is to be replaced: it need not
+   prove again that it is worth a translation. */
+bool jit_cache_is_due(struct jit_cache *cache, gpa_t pa, uint32_t mode);
 
 /* A run gets copies only when it was split often. Without this each has them,
    and a block is left at its end or by an exception alone. */

@@ -247,6 +247,7 @@ static struct jblock *find_slow(struct cpu *cpu, struct jit_jump *j)
     struct jblock *b;
     const uint8_t *host;
     uint32_t gen;
+    bool is_due;
     gpa_t pa;
 
     if (!mmu_fetch(cpu, cpu->pc, &pa, &host))
@@ -255,7 +256,8 @@ static struct jblock *find_slow(struct cpu *cpu, struct jit_jump *j)
     b = jit_cache_find(jit->cache, pa, cpu->mode, host, gen);
     if (!b) {
         cold = interp_block(cpu, pa, host, gen);
-        if (!is_hot(jit, cold)) {
+        is_due = jit_cache_is_due(jit->cache, pa, cpu->mode);
+        if (!is_due && !is_hot(jit, cold)) {
             interp_run_block(cpu, cold);
             jit->cold++;
             return NULL;
@@ -267,7 +269,8 @@ static struct jblock *find_slow(struct cpu *cpu, struct jit_jump *j)
             interp_run_block(cpu, cold);
             return NULL;
         }
-        was_translated(jit, cold);
+        if (!is_due)
+            was_translated(jit, cold);
         perf_map_add(jit->perf_map, jit->cache, b, cpu->pc);
     }
     if (jit->tier.paranoid)
