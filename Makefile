@@ -13,7 +13,7 @@ export BUILD CPUS MEM KERNEL INITRD APPEND
 ISA_CASES ?= 2000000
 ISA_SEED  ?= $(shell date +%s)
 
-.PHONY: isa-fuzz test-guest-jits contract all run arm64 test test-kvm bench bench-kvm soak fmt fmt-check clean guest-kernel debian-rootfs help
+.PHONY: isa-fuzz test-guest-jits test-guest-programs contract all run arm64 test test-kvm bench bench-kvm soak fmt fmt-check clean guest-kernel debian-rootfs help
 
 all:
 	@tools/setup build
@@ -32,7 +32,7 @@ arm64:
 test:
 	@tools/setup test
 	@tools/fetch-guest || echo "squib: so what boots Linux is skipped"
-	@tools/guest-programs luajit gcc || \
+	@tools/guest-programs luajit gcc stress || \
 	    echo "squib: so what needs these programs is skipped"
 	@tools/debian-rootfs || echo "squib: so what needs that disk is skipped"
 	@tools/run-tests.py
@@ -50,6 +50,14 @@ test-guest-jits: all
 	@SQUIB=$(BUILD)/squib /usr/bin/python3 -m pytest -v --timeout 1800 \
 	    -p no:cacheprovider -c tests/pytest.ini --rootdir tests \
 	    tests/jits/test_jits.py tests/jits/all.py
+
+test-guest-programs: all
+	@tools/setup test
+	@tools/fetch-guest
+	@tools/guest-programs stress tools languages debug python
+	@SQUIB=$(BUILD)/squib /usr/bin/python3 -m pytest -v --timeout 1800 \
+	    -p no:cacheprovider -c tests/pytest.ini --rootdir tests \
+	    tests/programs/test_programs.py tests/programs/all.py
 
 test-kvm:
 	@tools/setup test
@@ -114,7 +122,10 @@ help:
 	@echo "make isa-fuzz       more random instructions against the oracles:"
 	@echo "                    ISA_CASES=2000000 ISA_SEED=now"
 	@echo "make test-guest-jits"
-	@echo "                    LuaJIT, node, Java and gcc in guests; half an hour"
+	@echo "                    LuaJIT, node, Java and gcc in guests; some 20 minutes"
+	@echo "make test-guest-programs"
+	@echo "                    stress-ng, openssl, PHP, Python's tests, gdb and more"
+	@echo "                    of Debian's in guests; more than an hour"
 	@echo "make bench          measure, beside QEMU where it is installed"
 	@echo "                    BENCH=--quick; BENCH=--help lists the others"
 	@echo "make bench-kvm      boots under KVM, beside qemu's, in an emulated host"

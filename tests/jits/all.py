@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Node, Java and gcc in guests, under tiers that make it hard: minutes, so not
-a part of `make test` but of `make test-guest-jits`."""
+"""Node, Java and gcc in guests, under tiers that make it hard: a quarter of
+an hour, so not a part of `make test` but of `make test-guest-jits`."""
 
 import pytest
 
-from test_jits import LUA, compile_and_run, tiers
+from programs import tiers
+from test_jits import LUA, compile_and_run
 
 NODE = """
 echo '== node'
@@ -65,14 +66,19 @@ def test_luajit(guest, source, expected, tier, cpus):
     assert found["off"] == answer
 
 
-@tiers(("jit", 2), ("jit,code-kib=2048", 2), ("jit,mask=avx2", 2),
-       ("jit,regs=5", 2))
+@tiers(("jit", 2), ("jit,mask=avx2", 2), ("jit,regs=5", 2))
 def test_gcc(guest, tmp_path, tier, cpus):
     compile_and_run(guest, tmp_path, ["-O0", "-O1", "-O2", "-O3"], tier, cpus,
-                    300)
+                    120)
+
+
+# Where a tenth of cc1 has room it is mostly interpreted: a shorter program.
+@tiers(("jit,code-kib=2048", 2))
+def test_gcc_in_little_room(guest, tmp_path, tier, cpus):
+    compile_and_run(guest, tmp_path, ["-O0", "-O2"], tier, cpus, 30)
 
 
 # Chaos forgets all of cc1 several times a second: a shorter program.
 @tiers(("jit,chaos=5", 2))
 def test_gcc_in_chaos(guest, tmp_path, tier, cpus):
-    compile_and_run(guest, tmp_path, ["-O0", "-O2"], tier, cpus, 60)
+    compile_and_run(guest, tmp_path, ["-O0", "-O2"], tier, cpus, 30)

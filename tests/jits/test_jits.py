@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 import make_c
+from programs import tiers
 
 LUA = """
 export LUA_PATH='/usr/share/luajit-2.1.0-beta3/?.lua;;'
@@ -29,11 +30,6 @@ for level in LEVELS; do
     echo ==
 done
 """
-
-
-def tiers(*options):
-    return pytest.mark.parametrize("tier,cpus", options,
-                                   ids=[f"{t}-{n}cpu" for t, n in options])
 
 
 @tiers(("jit", 1), ("jit,code-kib=512", 2), ("jit,eager,chaos=7", 1))

@@ -1,0 +1,28 @@
+;; SPDX-License-Identifier: Apache-2.0
+;; Recursion, doubles, large numbers, vectors and continuations, by Guile.
+
+(define (fib n) (if (< n 2) n (+ (fib (- n 1)) (fib (- n 2)))))
+(define (tak x y z)
+  (if (not (< y x))
+      z
+      (tak (tak (- x 1) y z) (tak (- y 1) z x) (tak (- z 1) x y))))
+(define (sums n acc) (if (= n 0) acc (sums (- n 1) (+ (* acc 0.999) (/ 1.0 n)))))
+(define (product n)
+  (let loop ((i 1) (a 1)) (if (> i n) a (loop (+ i 1) (* a i)))))
+(define v (make-vector 5000 0))
+(do ((i 0 (+ i 1))) ((= i 5000)) (vector-set! v i (modulo (* i 7919) 5003)))
+(define (first-over n)
+  (call/cc (lambda (out)
+             (for-each (lambda (x) (if (> x n) (out x))) (vector->list v))
+             #f)))
+(do ((r 0 (+ r 1))) ((= r 3))
+  (display (list (fib 22) (tak 12 8 4) (sums 100000 0.0)
+                 (modulo (product 400) 1000000007)
+                 (apply + (vector->list v)) (first-over 4990)
+                 (exact->inexact 1/3) (expt 2 200) (sqrt -4)
+                 (string-length (number->string (product 300)))
+                 (quotient (expt 10 50) 12345678901) (ash 1 100)
+                 (logxor 12345 (ash 1 70))))
+  (newline)
+  (display (list-head (sort (vector->list v) >) 5))
+  (newline))
