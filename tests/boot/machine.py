@@ -60,7 +60,8 @@ def find(path, what):
 
 
 def find_kernel(name):
-    return find(KERNELS[name], f"the {name} kernel")
+    made_by = {"debian": "tools/fetch-guest", "microvm": "make guest-kernel"}[name]
+    return find(KERNELS[name], f"the {name} kernel, which comes by {made_by},")
 
 
 def find_fast_kernel():

@@ -280,9 +280,7 @@ def test_the_host_is_reached_beside_it(v1):
 
 @pytest.mark.parametrize("kernel_name", ["debian", "microvm"])
 def test_metadata_is_shared_by_squib_run(tmp_path, kernel_name):
-    kernel = KERNELS[kernel_name]
-    if not kernel.is_file():
-        pytest.skip(f"no such kernel: {kernel}")
+    kernel = machine.find_kernel(kernel_name)
     (tmp_path / "data.json").write_text(json.dumps(DATA))
     script = DHCP + f"wget -q -O - http://{IP}/latest/user-data\n"
     vm = machine.Machine(
