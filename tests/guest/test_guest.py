@@ -24,6 +24,7 @@ GUESTS = {
     'mmio': [1, 8],
     'litmus': [4],
     'remap': [2, 4],
+    'trace': [1],
     'farmem': [1, 4],
 }
 

@@ -43,6 +43,12 @@ RUNS = [
     ('remap', 2, 'jit,paranoid'),
     ('farmem', 2, 'jit,eager,chaos=11'),
     ('farmem', 1, 'lockstep'),
+    ('trace', 1, 'jit,eager'),
+    ('trace', 1, 'jit,chaos=13'),
+    ('trace', 1, 'jit,eager,regs=9'),
+    ('trace', 1, 'jit,code-kib=64'),
+    ('trace', 1, 'jit,paranoid'),
+    ('trace', 1, 'lockstep'),
 ]
 
 

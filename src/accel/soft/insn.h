@@ -31,9 +31,9 @@ struct insn {
     uint64_t imm;  /* what the row's imm= made of the word; else 0 */
     uint32_t word; /* the instruction itself */
     uint8_t rd, rn, rm, ra;
-    uint16_t op;  /* enum a64_op; NUM_A64_OPS for what is not in the list */
-    uint16_t off; /* in records of translated code: the offset in its page */
-    uint32_t pad;
+    uint16_t op; /* enum a64_op; NUM_A64_OPS for what is not in the list */
+    uint16_t pad;
+    int32_t off; /* in records of translated code: from cpu->page_base */
 };
 
 enum { REG_SP = 31, REG_ZERO = 32, REG_SINK = 33 };

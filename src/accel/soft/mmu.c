@@ -331,22 +331,40 @@ void mmu_access(struct cpu *cpu, uint64_t va, unsigned acc,
     tlb_enter(tlb_for(cpu, acc), va, out, enter_writable(cpu, acc, out));
 }
 
+/* False: *res says why. */
+static bool fetch(struct cpu *cpu, uint64_t va, struct mmu_result *res)
+{
+    mmu_translate(cpu, va, ACC_EXEC, cpu->el, res);
+    if (!res->fault && !res->host) {
+        res->fault = true;
+        res->fsc = FSC_EXTERNAL;
+    }
+    if (!res->fault)
+        tlb_enter_code(cpu->tlb, va, res);
+    return !res->fault;
+}
+
+bool mmu_fetch_quietly(struct cpu *cpu, uint64_t va, gpa_t *pa,
+                       const uint8_t **host)
+{
+    const struct tlb_code *c = tlb_code_at(cpu->tlb, va);
+    struct mmu_result res;
+
+    if (unlikely((c->key ^ va) >= 4096) && !fetch(cpu, va, &res))
+        return false;
+    *pa = c->pa | (va & 4095);
+    *host = c->host + (va & 4095);
+    return true;
+}
+
 bool mmu_fetch(struct cpu *cpu, uint64_t va, gpa_t *pa, const uint8_t **host)
 {
     const struct tlb_code *c = tlb_code_at(cpu->tlb, va);
     struct mmu_result res;
 
-    if (unlikely((c->key ^ va) >= 4096)) {
-        mmu_translate(cpu, va, ACC_EXEC, cpu->el, &res);
-        if (!res.fault && !res.host) {
-            res.fault = true;
-            res.fsc = FSC_EXTERNAL;
-        }
-        if (res.fault) {
-            exc_insn_abort(cpu, va, res.fsc);
-            return false;
-        }
-        tlb_enter_code(cpu->tlb, va, &res);
+    if (unlikely((c->key ^ va) >= 4096) && !fetch(cpu, va, &res)) {
+        exc_insn_abort(cpu, va, res.fsc);
+        return false;
     }
     *pa = c->pa | (va & 4095);
     *host = c->host + (va & 4095);

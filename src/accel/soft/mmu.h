@@ -140,6 +140,10 @@ void mmu_translate(struct cpu *cpu, uint64_t va, unsigned acc, unsigned el,
    after the instruction abort was taken. */
 bool mmu_fetch(struct cpu *cpu, uint64_t va, gpa_t *pa, const uint8_t **host);
 
+/* The same of code that may not run at all: false, and no abort. */
+bool mmu_fetch_quietly(struct cpu *cpu, uint64_t va, gpa_t *pa,
+                       const uint8_t **host);
+
 /* One access by a load or store that lies inside a page, for the present EL;
    enters what may be entered into the TLBs. */
 void mmu_access(struct cpu *cpu, uint64_t va, unsigned acc,

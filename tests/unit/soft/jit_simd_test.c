@@ -32,7 +32,8 @@ struct bench {
     uint8_t page[4096];
     struct glue glue;
     struct x64 code;
-    struct block *blk; /* of up to RUN instructions */
+    struct block *blk;      /* of up to RUN instructions */
+    struct trace_part part; /* of that */
     unsigned features;
 };
 
@@ -145,7 +146,10 @@ static bool make_code(struct bench *b, struct tr *t, jit_emit_fn **emit,
                      .glue = &b->glue,
                      .regs = &tr_regs_usual,
                      .features = b->features,
-                     .src = b->blk};
+                     .src = b->blk,
+                     .parts = &b->part,
+                     .num_parts = 1};
+    b->part = trace_start(b->blk);
     t->flags_live = true;
     t_vec_reset(t);
     b->blk->count = count;
@@ -321,7 +325,10 @@ static void aesmc_alone_does_not_use_what_aese_left(void **state)
                     .glue = &b->glue,
                     .regs = &tr_regs_usual,
                     .features = b->features,
-                    .src = b->blk};
+                    .src = b->blk,
+                    .parts = &b->part,
+                    .num_parts = 1};
+    b->part = trace_start(b->blk);
     t_vec_reset(&t);
     a64_decode(0x4e284820, 0, true, &b->blk->insn[0]); /* AESE V0, V1 */
     a64_decode(0x4e286800, 4, true, &b->blk->insn[1]); /* AESMC V0, V0 */

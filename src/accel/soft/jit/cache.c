@@ -22,6 +22,13 @@ struct jpage {
     struct jblock *blocks;
 };
 
+/* What is translated: instructions, and where they are. */
+struct source {
+    const struct block *blk;
+    const struct trace_part *parts;
+    unsigned num_parts;
+};
+
 /* There are many: places are offsets in the arena. */
 struct jexit {
     uint32_t place;    /* the displacement; 0: tier 0 takes it */
@@ -30,6 +37,8 @@ struct jexit {
     uint32_t keep;     /* 0, or the code that is for that alone */
     uint32_t slot;     /* 0: within the page */
     uint32_t owner;    /* the block, in `meta` */
+    bool has_guard;    /* a trace goes on there, by `inside` of the slot */
+    uint32_t page;     /* the struct jpage it leaves from, in `meta` */
     int32_t target;    /* from the page's start */
     uint32_t next;     /* number + 1 of the next one linked to the same block */
 };
@@ -242,8 +251,9 @@ static void *meta_take(struct jit_cache *cache, uint64_t bytes)
 
 static bool has_room(struct jit_cache *cache, unsigned count)
 {
-    uint64_t meta = sizeof(struct jblock) + sizeof(struct jpage) +
-                    count * sizeof(uint32_t) + 64;
+    uint64_t meta =
+        sizeof(struct jblock) + count * sizeof(uint32_t) + 64 +
+        TRACE_MAX_PARTS * (sizeof(struct jpage) + sizeof(struct trace_part));
 
     if (cache->meta_used + meta > cache->meta_bytes ||
         cache->num_exits + TR_MAX_EXITS > cache->max_exits ||
@@ -291,6 +301,11 @@ bool jit_cache_is_due(struct jit_cache *cache, gpa_t pa, uint32_t mode)
     const struct hot_place *h = hot_find(cache, pa, mode);
 
     return h && h->old;
+}
+
+bool jit_cache_is_hot(struct jit_cache *cache, gpa_t pa, uint32_t mode)
+{
+    return cache->all_hot || hot_find(cache, pa, mode);
 }
 
 static struct jpage *page_of(struct jit_cache *cache, gpa_t pa, uint32_t gen)
@@ -383,6 +398,20 @@ static void forget(struct jit_cache *cache, struct jblock *b)
     b->is_forgotten = true;
 }
 
+/* Are the words of the parts in one page what is there now? */
+static bool is_same(const struct jblock *b, int32_t page, const uint8_t *host)
+{
+    for (unsigned n = 0; n < b->num_parts; n++) {
+        const struct trace_part *p = &b->parts[n];
+
+        if (trace_page(p->off) == page &&
+            memcmp(&b->words[p->first], host + (p->off & 4095),
+                   (p->end - p->first) * sizeof(uint32_t)) != 0)
+            return false;
+    }
+    return true;
+}
+
 struct jblock *jit_cache_find(struct jit_cache *cache, gpa_t pa, uint32_t mode,
                               const uint8_t *host, uint32_t gen)
 {
@@ -392,7 +421,7 @@ struct jblock *jit_cache_find(struct jit_cache *cache, gpa_t pa, uint32_t mode,
         b = b->next;
     if (!b || b->gen == gen)
         return b;
-    if (memcmp(b->words, host, b->count * sizeof(uint32_t)) == 0) {
+    if (is_same(b, 0, host - (pa & 4095))) {
         b->gen = gen;
         cache->stats.revalidated++;
         return b;
@@ -405,15 +434,18 @@ struct jblock *jit_cache_find(struct jit_cache *cache, gpa_t pa, uint32_t mode,
 bool jit_cache_verify(struct jit_cache *cache, struct jblock *b,
                       const uint8_t *host, unsigned *at)
 {
-    for (unsigned n = 0; n < b->count; n++) {
-        if (memcmp(&b->words[n], host + 4 * n, sizeof(b->words[n])) == 0)
-            continue;
-        *at = n;
-        forget(cache, b);
-        cache->stats.stale++;
-        return false;
-    }
-    return true;
+    unsigned first = b->parts->end;
+    bool same = is_same(b, 0, host - (b->pa & 4095));
+
+    *at = 0;
+    while (!same && *at < first &&
+           memcmp(&b->words[*at], host + 4 * *at, sizeof(b->words[0])) == 0)
+        ++*at;
+    if (same)
+        return true;
+    forget(cache, b);
+    cache->stats.stale++;
+    return false;
 }
 
 /* A block's number says where it is. */
@@ -499,16 +531,32 @@ static void keep_sites(struct jit_cache *cache, const struct tr *t)
             (struct jsite){.block = t->number, .idx = t->spans[n].idx};
 }
 
-static struct jblock *keep_block(struct jit_cache *cache,
-                                 const struct block *src, uint32_t gen)
+static const uint32_t *keep_words(struct jit_cache *cache,
+                                  const struct block *src)
 {
-    struct jblock *b = meta_take(cache, sizeof(*b));
     uint32_t *words = meta_take(cache, src->count * sizeof(*words));
-    struct jblock **chain = chain_of(cache, src->pa, src->mode);
-    struct jpage *page = page_of(cache, src->pa, gen);
 
     for (unsigned n = 0; n < src->count; n++)
         words[n] = src->insn[n].word;
+    return words;
+}
+
+static const struct trace_part *keep_parts(struct jit_cache *cache,
+                                           const struct source *from)
+{
+    uint64_t bytes = from->num_parts * sizeof(*from->parts);
+
+    return memcpy(meta_take(cache, bytes), from->parts, bytes);
+}
+
+static struct jblock *keep_block(struct jit_cache *cache,
+                                 const struct source *from, uint32_t gen)
+{
+    const struct block *src = from->blk;
+    struct jblock *b = meta_take(cache, sizeof(*b));
+    struct jblock **chain = chain_of(cache, src->pa, src->mode);
+    struct jpage *page = page_of(cache, src->pa, gen);
+
     *b = (struct jblock){.next = *chain,
                          .page_next = page->blocks,
                          .page = page,
@@ -517,7 +565,9 @@ static struct jblock *keep_block(struct jit_cache *cache,
                          .gen = gen,
                          .count = src->count,
                          .sets_flags = translate_sets_flags(src),
-                         .words = words};
+                         .words = keep_words(cache, src),
+                         .parts = keep_parts(cache, from),
+                         .num_parts = from->num_parts};
     *chain = page->blocks = b;
     return b;
 }
@@ -527,10 +577,28 @@ static uint32_t place_of(const struct jit_cache *cache, const uint8_t *p)
     return p ? (uint32_t)(p - cache->code.rw) : 0;
 }
 
+/* The page of a part, to which other parts were linked or none yet. */
+static const struct jpage *exit_page(struct jit_cache *cache,
+                                     const struct jblock *b, int32_t page)
+{
+    const struct trace_part *p = b->parts;
+
+    if (page == 0)
+        return b->page;
+    while (trace_page(p->off) != page)
+        p++;
+    return page_of(cache, p->pa, UINT32_MAX);
+}
+
+static uint32_t meta_place(const struct jit_cache *cache, const void *p)
+{
+    return (uint32_t)((const uint8_t *)p - cache->meta);
+}
+
 static void keep_exits(struct jit_cache *cache, const struct tr *t,
                        const struct jblock *b)
 {
-    uint32_t owner = (uint32_t)((const uint8_t *)b - cache->meta);
+    uint32_t owner = meta_place(cache, b);
 
     for (unsigned n = 0; n < t->num_exits; n++) {
         const struct tr_exit *x = &t->exits[n];
@@ -544,14 +612,17 @@ static void keep_exits(struct jit_cache *cache, const struct tr *t,
             .late = place_of(cache, x->late),
             .keep = place_of(cache, x->keep),
             .slot = place_of(cache, x->slot),
+            .has_guard = x->guard.inside != NULL,
+            .page = meta_place(cache, exit_page(cache, b, x->page)),
             .owner = owner,
             .target = (int32_t)x->target};
     }
 }
 
-static bool translate(struct jit_cache *cache, const struct block *src,
+static bool translate(struct jit_cache *cache, const struct source *from,
                       bool copies)
 {
+    const struct block *src = from->blk;
     const struct hot_place *h = hot_find(cache, src->pa, src->mode);
     struct tr *t = &cache->tr;
 
@@ -563,7 +634,8 @@ static bool translate(struct jit_cache *cache, const struct block *src,
     t->features = cache->features;
     t->mode = src->mode;
     t->src = src;
-    t->start = (uint32_t)(src->pa & 4095);
+    t->parts = from->parts;
+    t->num_parts = from->num_parts;
     t->flags_live = t->flags_pending = t->sp_aligned = t->ended = false;
     t->hot = cache->all_hot || h;
     t->copies = copies || h;
@@ -579,10 +651,10 @@ static bool translate(struct jit_cache *cache, const struct block *src,
 
 /* How much code a block becomes is known when it is made: where it does not
    fit, there is more from the pool, or all that is there goes. */
-static bool make_code(struct jit_cache *cache, const struct block *src,
+static bool make_code(struct jit_cache *cache, const struct source *from,
                       bool copies)
 {
-    while (!translate(cache, src, copies)) {
+    while (!translate(cache, from, copies)) {
         if (take_piece(cache))
             continue;
         if (cache->used == cache->start)
@@ -592,24 +664,25 @@ static bool make_code(struct jit_cache *cache, const struct block *src,
     return true;
 }
 
-static struct jblock *add(struct jit_cache *cache, const struct block *src,
+static struct jblock *add(struct jit_cache *cache, const struct source *from,
                           uint32_t gen, bool copies)
 {
     const struct tr *t = &cache->tr;
+    unsigned count = from->blk->count;
     struct jblock *b;
 
-    if (!has_room(cache, src->count))
+    if (!has_room(cache, count))
         jit_cache_flush(cache);
-    if (!has_room(cache, src->count) || !make_code(cache, src, copies))
+    if (!has_room(cache, count) || !make_code(cache, from, copies))
         return NULL;
-    b = keep_block(cache, src, gen);
+    b = keep_block(cache, from, gen);
     b->entry = t->entry;
     b->bytes = (uint32_t)(t->c.p - t->entry);
     keep_exits(cache, t, b);
     keep_sites(cache, t);
     replace_old(cache, b);
     cache->stats.blocks++;
-    cache->stats.insns += src->count;
+    cache->stats.insns += count;
     cache->used = align_up((uint64_t)(t->c.p - t->c.base), 16);
     cache->stats.bytes = cache->used;
     return b;
@@ -618,7 +691,17 @@ static struct jblock *add(struct jit_cache *cache, const struct block *src,
 struct jblock *jit_cache_add(struct jit_cache *cache, const struct block *src,
                              uint32_t gen)
 {
-    return add(cache, src, gen, !cache->splits);
+    struct trace_part start = trace_start(src);
+
+    return add(cache, &(struct source){src, &start, 1}, gen, !cache->splits);
+}
+
+struct jblock *jit_cache_add_trace(struct jit_cache *cache,
+                                   const struct trace *trace, uint32_t gen)
+{
+    const struct source from = {trace_insns(trace), trace->part, trace->num};
+
+    return add(cache, &from, gen, true);
 }
 
 struct jblock *jit_cache_split(struct jit_cache *cache, uint32_t number,
@@ -638,7 +721,9 @@ void jit_cache_copy_runs(struct jit_cache *cache, struct jblock *old,
                          const struct block *src, uint32_t gen)
 {
     uint32_t epoch = cache->epoch;
-    const struct jblock *b = add(cache, src, gen, true);
+    struct trace_part start = trace_start(src);
+    const struct source from = {src, &start, 1};
+    const struct jblock *b = add(cache, &from, gen, true);
 
     if (!b || epoch != cache->epoch)
         return;
@@ -651,8 +736,47 @@ int64_t jit_cache_exit_target(const struct jit_cache *cache, uint32_t number)
     return cache->exits[number].target;
 }
 
+/* The part that exit x of b leads to, or NULL. */
+static const struct trace_part *part_at(const struct jblock *b, int32_t off)
+{
+    for (unsigned n = 1; n < b->num_parts; n++) {
+        if (b->parts[n].off == off)
+            return &b->parts[n];
+    }
+    return NULL;
+}
+
+/* Does what exit x leads to go on in its owner, as it was translated? */
+static bool is_inside(const struct jit_cache *cache, const struct jexit *x,
+                      const struct jblock *b, const struct soft_vm *vm)
+{
+    const struct jblock *owner = owner_of(cache, x);
+    const struct trace_part *p = part_at(owner, x->target);
+    const uint8_t *host = gmem_at(vm->ram, b->pa & ~4095ull, 4096);
+
+    return x->has_guard && p && host && p->pa == b->pa &&
+           is_same(owner, trace_page(x->target), host);
+}
+
+/* To another page: in the trace that is left there, or to b. */
+static void link_far(struct jit_cache *cache, const struct jexit *x,
+                     const struct jblock *b, const struct cpu *cpu)
+{
+    struct tr_slot slot = {.from = cpu->pc - (uint64_t)(int64_t)x->target,
+                           .host = jit_cache_host(cache, b)};
+
+    if (owner_of(cache, x)->mode != b->mode)
+        return;
+    if (is_inside(cache, x, b, cpu->vm))
+        slot.inside = cpu->tlb->tag;
+    else
+        slot.tag = cpu->tlb->tag;
+    memcpy(cache->code.rw + x->slot, &slot, sizeof(slot));
+    cache->stats.far_links++;
+}
+
 void jit_cache_link(struct jit_cache *cache, uint32_t number, struct jblock *b,
-                    uint32_t tag)
+                    const struct cpu *cpu)
 {
     struct jexit *x = &cache->exits[number];
     const struct jblock *owner = owner_of(cache, x);
@@ -661,14 +785,11 @@ void jit_cache_link(struct jit_cache *cache, uint32_t number, struct jblock *b,
         return; /* always or never */
     if (owner->is_forgotten)
         return; /* its first bytes may be another's now: replace_old */
-    if (x->slot && owner->mode == b->mode) {
-        *(struct tr_slot *)(void *)(cache->code.rw + x->slot) =
-            (struct tr_slot){.tag = tag, .host = jit_cache_host(cache, b)};
-        cache->stats.far_links++;
-    }
-    if (x->slot)
+    if (x->slot) {
+        link_far(cache, x, b, cpu);
         return;
-    if (owner->page != b->page || owner->mode != b->mode ||
+    }
+    if (meta_place(cache, b->page) != x->page || owner->mode != b->mode ||
         (int64_t)(b->pa & 4095) != x->target || x->next)
         return;
     for (uint32_t n = b->incoming; n; n = cache->exits[n - 1].next) {

@@ -36,6 +36,8 @@ struct jblock {
     bool is_replaced;      /* its code begins with a jump elsewhere */
     uint8_t *entry;        /* in the writable view */
     const uint32_t *words; /* count of them, as translated */
+    const struct trace_part *parts; /* of those */
+    uint32_t num_parts;
 };
 
 struct jit_cache; /* owned by its CPU's jit */
@@ -57,6 +59,11 @@ struct jblock *jit_cache_find(struct jit_cache *cache, gpa_t pa, uint32_t mode,
 /* Translates; may flush first. NULL only when the arena is too small. */
 struct jblock *jit_cache_add(struct jit_cache *cache, const struct block *src,
                              uint32_t gen);
+struct jblock *jit_cache_add_trace(struct jit_cache *cache,
+                                   const struct trace *trace, uint32_t gen);
+
+/* Is the block at pa worth a trace, when it is translated next? */
+bool jit_cache_is_hot(struct jit_cache *cache, gpa_t pa, uint32_t mode);
 
 /* The block, if exit `number` splits a run of it: tier 0 is to go on there.
    often: it is time for copies of its runs. */
@@ -68,10 +75,12 @@ struct jblock *jit_cache_split(struct jit_cache *cache, uint32_t number,
 void jit_cache_copy_runs(struct jit_cache *cache, struct jblock *old,
                          const struct block *src, uint32_t gen);
 
-/* Exit `number` of glue.link goes to b from now on, if it may; to another page
-   while the TLB's tag is `tag`. */
+/* Exit `number` of glue.link, which was just taken to cpu->pc, goes to b from
+   now on, if it may; to another page while the TLB's tag is what it is. If it
+   leaves a trace at the border of a page, the trace goes on there, if that is
+   what it was made of. */
 void jit_cache_link(struct jit_cache *cache, uint32_t number, struct jblock *b,
-                    uint32_t tag);
+                    const struct cpu *cpu);
 
 /* The offset in the page that exit `number` leads to. */
 int64_t jit_cache_exit_target(const struct jit_cache *cache, uint32_t number);
@@ -80,7 +89,8 @@ int64_t jit_cache_exit_target(const struct jit_cache *cache, uint32_t number);
 void jit_cache_check(struct jit_cache *cache, const struct soft_vm *vm);
 
 /* Compares b with memory although nothing says that it changed. False: its word
- *at is another one now, and b is forgotten. */
+ *at is another one now, or one of another part of a trace, and b is forgotten.
+ */
 bool jit_cache_verify(struct jit_cache *cache, struct jblock *b,
                       const uint8_t *host, unsigned *at);
 

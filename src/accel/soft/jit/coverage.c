@@ -54,18 +54,22 @@ static bool is_refused(struct probe *p, uint32_t word, uint32_t mode)
     const uint8_t *at = p->code; /* of nothing */
     struct glue glue = {at, at, at, at, at, at, at, {at, at}, {at, at}};
     unsigned features = p->t.features;
+    struct trace_part part;
     uint8_t bytes[4] = {(uint8_t)word, (uint8_t)(word >> 8),
                         (uint8_t)(word >> 16), (uint8_t)(word >> 24)};
 
     translate_fn_table();
     block_decode(p->block, 0, bytes, mode, 1);
+    part = trace_start(p->block);
     p->t = (struct tr){
         .c = {.p = p->code, .base = p->code, .limit = p->code + PROBE_BYTES},
         .glue = &glue,
         .regs = &tr_regs_usual,
         .features = features,
         .mode = mode,
-        .src = p->block};
+        .src = p->block,
+        .parts = &part,
+        .num_parts = 1};
     translate_block(&p->t);
     return p->t.num_fallbacks > 0;
 }

@@ -47,6 +47,8 @@ bool debug_verify(struct cpu *cpu, struct jit_cache *cache, struct jblock *b,
 
     if (jit_cache_verify(cache, b, host, &at))
         return true;
+    if (at >= b->parts->end)
+        return false; /* it need not have come there */
     memcpy(&now, host + 4 * at, sizeof(now));
     if (may_be_patched(now) && may_be_patched(words[at])) {
         mmu_ram_written(cpu->vm, b->pa, 4);

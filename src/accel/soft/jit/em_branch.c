@@ -6,7 +6,14 @@
 
 static bool em_b(struct tr *t, const struct insn *i)
 {
-    t_exit_to(t, t->start + i->imm);
+    const struct trace_part *next = t_next_part(t);
+
+    (void)i;
+    if (next) {
+        t_enter_part(t, next);
+        return true;
+    }
+    t_exit_to(t, t_target(t));
     t->ended = true;
     return true;
 }
@@ -32,7 +39,7 @@ static bool em_b_cond(struct tr *t, const struct insn *i)
         return em_b(t, i);
     cc = t_cond(t, cond);
     t->flags_kept = t->flags_live;
-    t_exit_if(t, cc, t->start + i->imm);
+    t_exit_if(t, cc, t_target(t));
     return true;
 }
 
@@ -47,7 +54,7 @@ static bool compare_branch(struct tr *t, const struct insn *i, enum x64_cc cc)
         x64_alu_rr(&t->c, false, ALU_XOR, RAX, RAX);
     else
         x64_alu_mi(&t->c, w, ALU_CMP, RBP, CPU_X(i->rd), 0);
-    t_exit_if(t, cc, t->start + i->imm);
+    t_exit_if(t, cc, t_target(t));
     return true;
 }
 
@@ -70,7 +77,7 @@ static bool test_branch(struct tr *t, const struct insn *i, enum x64_cc cc)
 
     x64_op_rr(&t->c, bit >= 32, 0x1ba, 4, reg);
     x64_u8(&t->c, bit);
-    t_exit_if(t, cc, t->start + i->imm);
+    t_exit_if(t, cc, t_target(t));
     return true;
 }
 
@@ -89,6 +96,16 @@ static bool em_br(struct tr *t, const struct insn *i)
     t_get_to(t, true, RAX, i->rn);
     t_exit_rax(t);
     t->ended = true;
+    return true;
+}
+
+static bool em_ret(struct tr *t, const struct insn *i)
+{
+    const struct trace_part *next = t_next_part(t);
+
+    if (!next)
+        return em_br(t, i);
+    t_enter_part(t, next);
     return true;
 }
 
@@ -113,7 +130,7 @@ const struct jit_emitter jit_branch_emitters[] = {
     {OP_TBZ, em_tbz},
     {OP_TBNZ, em_tbnz},
     {OP_BR, em_br},
-    {OP_RET, em_br},
+    {OP_RET, em_ret},
     {OP_BLR, em_blr},
     {0, NULL},
 };

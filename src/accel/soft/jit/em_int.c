@@ -32,7 +32,7 @@ static bool em_adr(struct tr *t, const struct insn *i)
 {
     unsigned dst = t_dst(t, i->rd, RAX);
 
-    t_pc_to(t, dst, t->start + i->imm);
+    t_pc_to(t, dst, t_target(t));
     t_put(t, i->rd, dst);
     t->flags_kept = true;
     return true;
@@ -42,7 +42,7 @@ static bool em_adrp(struct tr *t, const struct insn *i)
 {
     unsigned dst = t_dst(t, i->rd, RAX);
 
-    t_pc_to(t, dst, i->imm);
+    t_pc_to(t, dst, trace_page((int32_t)t_off(t)) + (int64_t)i->imm);
     t_put(t, i->rd, dst);
     t->flags_kept = true;
     return true;

@@ -230,7 +230,7 @@ static bool load_literal(struct tr *t, const struct insn *i,
     const struct load_op *op = &load_ops[kind];
     const struct t_place p = {.va = RAX};
 
-    t_pc_to(t, RAX, t->start + i->imm);
+    t_pc_to(t, RAX, t_target(t));
     t_tlb_add(t, RAX, 1u << op->log2, false);
     load_from(t, i->rd, op, &p, 0);
     return true;

@@ -165,7 +165,7 @@ static bool literal(struct tr *t, const struct insn *i, unsigned log2)
 {
     if (!simd_ok(t))
         return false;
-    t_pc_to(t, RAX, t->start + i->imm);
+    t_pc_to(t, RAX, t_target(t));
     t_tlb(t, 1u << log2, false);
     vmem_load(t, i->rd, log2, 0);
     return true;

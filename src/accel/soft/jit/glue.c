@@ -173,7 +173,7 @@ static void make_fallback(struct x64 *c, const struct tr_regs *regs)
     x64_mov(c, true, RSI, RAX);
     flags_to_arm(c);
     x64_lea(c, true, RDI, RBP, -CPU_BIAS);
-    x64_op_rm(c, false, 0x1b7, RAX, RSI, offsetof(struct insn, off));
+    x64_op_rm(c, true, 0x63, RAX, RSI, offsetof(struct insn, off));
     x64_alu_rm(c, true, ALU_ADD, RAX, RBP, CPU(page_base));
     x64_store(c, true, RAX, RBP, CPU(blk_pc));
     x64_lea(c, true, RAX, RSI, -(int32_t)offsetof(struct block, insn));

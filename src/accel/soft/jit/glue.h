@@ -23,8 +23,8 @@ typedef uint32_t glue_enter_fn(struct cpu *cpu, const uint8_t *host);
 typedef unsigned jit_fill_fn(struct cpu *cpu, uint64_t va, unsigned write);
 
 /* Of a bail: executes the instruction that `at` tells of, as its executor does.
-   There are its word and, in 16 bits, its offset in its page. */
-enum { GLUE_INSN_BYTES = 6 };
+   There are its word and its offset from cpu->page_base. */
+enum { GLUE_INSN_BYTES = 8 };
 typedef const struct insn *jit_miss_fn(struct cpu *cpu, const uint8_t *at);
 
 struct jblock;

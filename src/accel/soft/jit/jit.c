@@ -43,6 +43,7 @@ struct jit {
     uint64_t dice;             /* of chaos */
     FILE *perf_map;            /* owned, or NULL */
     struct lockstep *lockstep; /* owned, or NULL */
+    struct trace trace;        /* the one that is made */
 };
 
 static bool os_saves_ymm(void)
@@ -126,14 +127,14 @@ static const struct insn *run_missed(struct cpu *cpu, const uint8_t *at)
     exec_fn *const *executors = cpu->fn_table;
     struct insn *i;
     uint32_t word;
-    uint16_t off;
+    int32_t off;
 
     memcpy(&word, at, sizeof(word));
     memcpy(&off, at + sizeof(word), sizeof(off));
     i = &cpu->jit->missed[word * 0x9e3779b1u >> (32 - MISSED_BITS)];
     if (i->word != word || !i->fn)
         a64_decode(word, 0, cpu->mode & MODE_FP, i);
-    cpu->blk_pc = cpu->page_base + off;
+    cpu->blk_pc = cpu->page_base + (uint64_t)(int64_t)off;
     cpu->blk = (const void *)((const char *)i - offsetof(struct block, insn));
     cpu->misses++;
     return executors[i->op](cpu, i);
@@ -239,6 +240,20 @@ static void was_translated(const struct jit *jit, struct block *cold)
         cold->times++;
 }
 
+/* At cpu->pc; where it is hot, with what it leads to. Not in `paranoid`, which
+   compares each block with memory as it is entered. */
+static struct jblock *translate_here(struct cpu *cpu, const struct block *cold,
+                                     const uint8_t *host, uint32_t gen)
+{
+    struct jit *jit = cpu->jit;
+
+    if (!jit->tier.paranoid &&
+        jit_cache_is_hot(jit->cache, cold->pa, cold->mode) &&
+        trace_build(&jit->trace, cpu, cold, host))
+        return jit_cache_add_trace(jit->cache, &jit->trace, gen);
+    return jit_cache_add(jit->cache, cold, gen);
+}
+
 /* NULL: tier 0 has run something, or an abort was taken. */
 static struct jblock *find_slow(struct cpu *cpu, struct jit_jump *j)
 {
@@ -262,7 +277,7 @@ static struct jblock *find_slow(struct cpu *cpu, struct jit_jump *j)
             jit->cold++;
             return NULL;
         }
-        b = jit_cache_add(jit->cache, cold, gen);
+        b = translate_here(cpu, cold, host, gen);
         if (jit->epoch != jit_cache_epoch(jit->cache))
             forget_jumps(jit);
         if (!b) {
@@ -366,7 +381,7 @@ static uint32_t run_translated(struct cpu *cpu, uint32_t exit)
         return NO_EXIT;
     if (exit != NO_EXIT && epoch == jit->epoch && cpu->pc == jit->link_pc &&
         !jit->tier.paranoid)
-        jit_cache_link(jit->cache, exit - 1, b, cpu->tlb->tag);
+        jit_cache_link(jit->cache, exit - 1, b, cpu);
     cpu->page_base = cpu->pc & ~4095ull;
     jit->entries++;
     return take_exit(cpu, jit_cache_enter(jit->cache, cpu, b));

@@ -22,6 +22,7 @@
 #include "accel/soft/fpsr.h"
 #include "accel/soft/interp.h"
 #include "accel/soft/jit/debug.h"
+#include "accel/soft/jit/trace.h"
 #include "accel/soft/mmu.h"
 #include "accel/soft/sysreg.h"
 #include "base/heap.h"
@@ -97,53 +98,6 @@ static void restore(struct cpu *cpu, const struct regs *r)
     mmu_context_changed(cpu);
 }
 
-/* Can be run twice with the same outcome. */
-static bool is_plain(const struct insn *i)
-{
-    const struct sysreg_def *r;
-
-    switch (i->op) {
-    case OP_WFE:
-    case OP_WFI:
-    case OP_SEV:
-    case OP_SEVL:
-    case OP_ISB:
-    case OP_DSB:
-    case OP_HVC:
-    case OP_SMC:
-    case OP_ERET:
-        return false;
-    case OP_SYS:
-        return sys_is_clean((unsigned)i->imm) || sys_is_zva((unsigned)i->imm);
-    case OP_MRS:
-        r = &sysregs[i->imm];
-        return r->plain_read_el < 2 || r->key == KEY_DAIF ||
-               r->key == KEY_SP_EL0;
-    case OP_MSR:
-        r = &sysregs[i->imm];
-        return r->plain_write_el < 2 || r->key == KEY_DAIF ||
-               r->key == KEY_SP_EL0;
-    default:
-        return true;
-    }
-}
-
-/* Tier 0 may look at attention behind these where tier 1 goes on. */
-static bool is_last(const struct insn *i)
-{
-    switch (i->op) {
-    case OP_MSR:
-    case OP_MSR_SPSel:
-    case OP_MSR_SSBS:
-    case OP_MSR_DIT:
-    case OP_MSR_DAIFSet:
-    case OP_MSR_DAIFClr:
-        return true;
-    default:
-        return false;
-    }
-}
-
 /* A block of plain instructions, or of a single one that is not. */
 static void decode(struct decoded *d, gpa_t pa, const uint8_t *host,
                    uint32_t mode, unsigned max)
@@ -151,8 +105,8 @@ static void decode(struct decoded *d, gpa_t pa, const uint8_t *host,
     unsigned n = 0;
 
     block_decode(&d->u.blk, pa, host, mode, max);
-    while (n < d->u.blk.count && is_plain(&d->u.blk.insn[n])) {
-        if (is_last(&d->u.blk.insn[n++]))
+    while (n < d->u.blk.count && trace_is_plain(&d->u.blk.insn[n])) {
+        if (!trace_may_have(&d->u.blk.insn[n++]))
             break;
     }
     d->is_compared = n > 0;

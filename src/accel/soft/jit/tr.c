@@ -88,22 +88,22 @@ uint8_t **t_tlb_bail(struct tr *t, uint8_t *place, bool write)
     return &b->place;
 }
 
-void t_pc_to(struct tr *t, unsigned dst, uint64_t offset)
+void t_pc_to(struct tr *t, unsigned dst, int64_t offset)
 {
     x64_load(&t->c, true, dst, RBP, CPU(page_base));
-    if ((int64_t)offset >= INT32_MIN && (int64_t)offset <= INT32_MAX) {
+    if (offset >= INT32_MIN && offset <= INT32_MAX) {
         x64_lea(&t->c, true, dst, dst, (int32_t)offset);
     } else {
-        x64_mov_imm(&t->c, RCX, offset);
+        x64_mov_imm(&t->c, RCX, (uint64_t)offset);
         x64_lea_sib(&t->c, true, dst, dst, RCX, 0, 0);
     }
 }
 
-static void add_exit(struct tr *t, uint8_t *place, uint64_t offset)
+static void add_exit(struct tr *t, uint8_t *place, int64_t offset)
 {
     check(t->num_exits < TR_MAX_EXITS);
     t->exits[t->num_exits++] =
-        (struct tr_exit){.place = place, .target = (int64_t)offset};
+        (struct tr_exit){.place = place, .target = offset};
 }
 
 void t_add_split(struct tr *t)
@@ -148,7 +148,7 @@ void t_exit_rax(struct tr *t)
     x64_jmp_mem(c, RCX, offsetof(struct jit_jump, host));
 }
 
-static void add_poll(struct tr *t, uint8_t *place, uint64_t offset)
+static void add_poll(struct tr *t, uint8_t *place, int64_t offset)
 {
     check(t->num_polls < TR_MAX_EXITS);
     t->polls[t->num_polls++] =
@@ -161,20 +161,20 @@ static void test_attention(struct tr *t)
     x64_alu_mi(&t->c, false, ALU_CMP, RBP, CPU(attention), 0);
 }
 
-static void poll_attention(struct tr *t, uint64_t offset)
+static void poll_attention(struct tr *t, int64_t offset)
 {
     test_attention(t);
     add_poll(t, x64_jcc(&t->c, CC_NE), offset);
 }
 
 /* The first branch back to the block's start while V registers are held. */
-static bool may_enter_loop(const struct tr *t, uint64_t offset)
+static bool may_enter_loop(const struct tr *t, int64_t offset)
 {
-    return offset == t->start && t->hot && !t->loop.found && t_vec_any(t) &&
-           !(t->features & JIT_ONE_PASS);
+    return offset == t->parts->off && t->hot && !t->loop.found &&
+           t_vec_any(t) && !(t->features & JIT_ONE_PASS);
 }
 
-static bool enters_loop(struct tr *t, uint64_t offset)
+static bool enters_loop(struct tr *t, int64_t offset)
 {
     struct tr_loop *loop = &t->loop;
 
@@ -196,7 +196,7 @@ static void go_round(struct tr *t)
 {
     test_attention(t);
     x64_jcc_to(&t->c, CC_E, t->loop.top);
-    add_poll(t, x64_jmp(&t->c), t->start);
+    add_poll(t, x64_jmp(&t->c), t->parts->off);
 }
 
 /* op with a memory operand at [rip + x]: the place of the displacement. */
@@ -208,23 +208,58 @@ static uint8_t *op_rip(struct x64 *c, unsigned op, unsigned reg)
     return c->p - 4;
 }
 
-/* To another page: five instructions while the mapping holds, where the probe
+/* ZF: page_base is the slot's `from`, and the TLB's tag what it is compared
+   with. Clobbers rax, rdx. */
+static void test_slot(struct tr *t, uint8_t **tag, uint8_t **from)
+{
+    x64_load(&t->c, true, RAX, RBP, CPU(page_base));
+    x64_u8(&t->c, 0x48);
+    *from = op_rip(&t->c, 0x33, RAX); /* xor rax, [slot.from] */
+    x64_load(&t->c, false, RDX, R15, offsetof(struct tlb, tag));
+    *tag = op_rip(&t->c, 0x33, RDX); /* xor edx, [slot.tag] */
+    x64_alu_rr(&t->c, true, ALU_OR, RAX, RDX);
+}
+
+/* To another page: eight instructions while the mapping holds, where the probe
    of the jump cache takes fourteen. */
-static void exit_far(struct tr *t, uint64_t offset)
+static void exit_far(struct tr *t, int64_t offset)
 {
     struct tr_exit *x = &t->exits[t->num_exits];
-    int64_t pages = (int64_t)offset & ~4095ll;
-    uint8_t *tag;
+    int64_t pages = offset & ~4095ll;
+    uint8_t *tag, *from;
 
-    x64_load(&t->c, false, RDX, R15, offsetof(struct tlb, tag));
-    tag = op_rip(&t->c, 0x39, RDX); /* cmp [slot.tag], edx */
+    test_slot(t, &tag, &from);
     add_exit(t, x64_jcc(&t->c, CC_NE), offset);
-    x64_alu_mi(&t->c, true, ALU_ADD, RBP, CPU(page_base), (int32_t)pages);
+    if (pages)
+        x64_alu_mi(&t->c, true, ALU_ADD, RBP, CPU(page_base), (int32_t)pages);
     x->tag = tag;
+    x->from = from;
     x->host = op_rip(&t->c, 0xff, 4); /* jmp [slot.host] */
 }
 
-void t_exit_to(struct tr *t, uint64_t offset)
+/* Within the page. From another part's page_base follows, as the target's block
+   counts from there. */
+static void exit_in_page(struct tr *t, int64_t offset)
+{
+    int32_t page = trace_page((int32_t)t_off(t));
+
+    if (page)
+        x64_alu_mi(&t->c, true, ALU_ADD, RBP, CPU(page_base), page);
+    add_exit(t, x64_jmp(&t->c), offset - page);
+    t->exits[t->num_exits - 1].page = page;
+}
+
+static void leave_for(struct tr *t, int64_t offset)
+{
+    if (!t_is_ahead(t, t->idx, offset))
+        poll_attention(t, offset);
+    if (t_same_page(offset, t_off(t)))
+        exit_in_page(t, offset);
+    else
+        exit_far(t, offset);
+}
+
+void t_exit_to(struct tr *t, int64_t offset)
 {
     if (closes_loop(t)) {
         t_vec_restore(t, &t->loop.vec);
@@ -235,16 +270,25 @@ void t_exit_to(struct tr *t, uint64_t offset)
         t->loop.enter = x64_jmp(&t->c);
         return;
     }
-    if ((int64_t)offset <= (int64_t)t_off(t))
-        poll_attention(t, offset);
-    if (offset < 4096)
-        add_exit(t, x64_jmp(&t->c), offset);
-    else
-        exit_far(t, offset);
+    leave_for(t, offset);
+}
+
+/* Out of line. */
+static struct tr_side *add_side(struct tr *t, enum tr_side_kind kind,
+                                enum x64_cc cc, int64_t offset)
+{
+    struct tr_side *s = &t->sides[t->num_sides++];
+
+    check(t->num_sides <= TR_MAX_EXITS);
+    *s = (struct tr_side){.place = x64_jcc(&t->c, cc),
+                          .offset = offset,
+                          .idx = (uint16_t)t->idx,
+                          .kind = (uint8_t)kind};
+    return s;
 }
 
 /* Backward within the page, by a condition that is true. */
-static void exit_back(struct tr *t, uint64_t offset, bool pending)
+static void exit_back(struct tr *t, int64_t offset, bool pending)
 {
     uint8_t *keep = pending ? t->c.p : NULL;
 
@@ -256,12 +300,14 @@ static void exit_back(struct tr *t, uint64_t offset, bool pending)
     add_poll(t, x64_jmp(&t->c), offset);
 }
 
-static void exit_near(struct tr *t, enum x64_cc cc, uint64_t offset)
+static void exit_near(struct tr *t, enum x64_cc cc, int64_t offset)
 {
     bool pending = t->flags_pending;
     uint8_t *not_taken;
 
-    if (offset > t_off(t)) {
+    if (trace_page((int32_t)t_off(t))) {
+        add_side(t, TR_SIDE_EXIT, cc, offset)->pending = pending;
+    } else if (t_is_ahead(t, t->idx, offset)) {
         add_exit(t, x64_jcc(&t->c, cc), offset);
         t->exits[t->num_exits - 1].pending = pending;
     } else {
@@ -291,11 +337,12 @@ static void close_loop_if(struct tr *t, enum x64_cc cc)
     x64_jmp_to(&t->c, t->loop.out);
 }
 
-void t_exit_if(struct tr *t, enum x64_cc cc, uint64_t offset)
+void t_exit_if(struct tr *t, enum x64_cc cc, int64_t offset)
 {
     uint8_t *not_taken;
 
-    if (offset < 4096 && !closes_loop(t) && !may_enter_loop(t, offset)) {
+    if (t_same_page(offset, t_off(t)) && !closes_loop(t) &&
+        !may_enter_loop(t, offset)) {
         exit_near(t, cc, offset);
         return;
     }
@@ -314,6 +361,53 @@ void t_exit_if(struct tr *t, enum x64_cc cc, uint64_t offset)
     not_taken = x64_jcc(&t->c, cc ^ 1);
     t_exit_to(t, offset);
     x64_here(&t->c, not_taken);
+}
+
+/* Is X30 the address of the part? ZF. */
+static void test_return(struct tr *t, const struct trace_part *next)
+{
+    x64_load(&t->c, true, RAX, RBP, CPU(page_base));
+    t_alu(t, true, ALU_SUB, RAX, 30);
+    x64_alu_ri(&t->c, true, ALU_CMP, RAX, -next->off);
+}
+
+void t_enter_part(struct tr *t, const struct trace_part *next)
+{
+    struct tr_guard guard;
+
+    if (next->way == TRACE_MAY_RETURN) {
+        test_return(t, next);
+        add_side(t, TR_SIDE_RETURN, CC_NE, next->off);
+    }
+    if (next->is_new_page) {
+        test_slot(t, &guard.inside, &guard.from);
+        add_side(t, TR_SIDE_GUARD, CC_NE, next->off)->guard = guard;
+    }
+    if (next->way != TRACE_MAY_RETURN && !next->is_new_page)
+        t->flags_kept = t->flags_live;
+}
+
+static void finish_side(struct tr *t, const struct tr_side *s)
+{
+    t->idx = s->idx;
+    x64_here(&t->c, s->place);
+    if (s->pending)
+        t_flags_keep(&t->c);
+    if (s->kind == TR_SIDE_RETURN) {
+        t_get_to(t, true, RAX, 30);
+        t_exit_rax(t);
+        return;
+    }
+    leave_for(t, s->offset);
+    if (s->kind == TR_SIDE_GUARD)
+        t->exits[t->num_exits - 1].guard = s->guard;
+}
+
+void t_side_finish(struct tr *t)
+{
+    t->put_end = NULL;
+    for (unsigned n = 0; n < t->num_sides && t_has_room(t); n++)
+        finish_side(t, &t->sides[n]);
 }
 
 /* rcx = the slot of the VA. BEXTR is one step where there is BMI. */

@@ -26,6 +26,7 @@
 #include "accel/soft/block.h"
 #include "accel/soft/jit/jit.h"
 #include "accel/soft/jit/tr_regs.h"
+#include "accel/soft/jit/trace.h"
 #include "accel/soft/jit/x64.h"
 #include "isa_gen.h"
 
@@ -34,12 +35,20 @@ enum { TR_MAX_BAILS = 512, TR_MAX_EXITS = 4 * BLOCK_MAX_INSNS + 2 };
 enum { TR_INSN_BYTES = 512 /* the most an emitter may emit, cold part too */ };
 enum { TR_SPARE_BYTES = 2 * TR_INSN_BYTES }; /* left when it stops for room */
 
+/* Displacements of a place where a trace goes on in another page, in the slot
+   of the exit that is taken if it does not; NULL: none. */
+struct tr_guard {
+    uint8_t *inside, *from;
+};
+
 /* A direct exit: its displacement can be linked to the block at `target`. */
 struct tr_exit {
     uint8_t *place;
-    int64_t target;      /* offset from the page's start */
-    uint8_t *tag, *host; /* NULL, or displacements of a far exit's slot */
-    uint8_t *slot;       /* where that is */
+    int64_t target;             /* offset from the page's start */
+    int32_t page;               /* of a trace: the exit is from there */
+    uint8_t *tag, *from, *host; /* NULL, or displacements in its far slot */
+    uint8_t *slot;              /* where that is */
+    struct tr_guard guard;      /* that leads past this far exit, or none */
 
     /* Flags that a target need not have if it sets them before it reads them:
        out of line if `pending`, which ends in the jump at `late`; or in line,
@@ -50,11 +59,14 @@ struct tr_exit {
     bool is_split; /* not linked: `target` is for tier 0 (tr_group.h) */
 };
 
-/* A direct exit to another page holds while the TLB's tag does: what it leads
-   to lies beside the code, written when it is linked. */
+/* A direct exit to another page holds while the TLB's tag and cpu->page_base
+   are these: the page that it is from may be mapped twice, beside different
+   ones. What it leads to lies beside the code, written when it is linked;
+   `inside` is the tag, instead of `tag`, while a trace goes on there itself. */
 struct tr_slot {
     uint32_t tag; /* 0: empty */
-    uint32_t pad;
+    uint32_t inside;
+    uint64_t from;
     const uint8_t *host;
 };
 
@@ -64,7 +76,19 @@ enum { TR_VEC_REGS = 8 };
 /* A poll of a branch backwards: out of line, it leaves for `target`. */
 struct tr_poll {
     uint8_t *place;
-    uint64_t target;
+    int64_t target;
+};
+
+/* A way out of a trace that is out of line: from instruction idx, at `place`,
+   if `pending` with flags to be written. */
+enum tr_side_kind { TR_SIDE_EXIT, TR_SIDE_GUARD, TR_SIDE_RETURN };
+struct tr_side {
+    uint8_t *place;
+    struct tr_guard guard; /* of TR_SIDE_GUARD */
+    int64_t offset;
+    uint16_t idx;
+    uint8_t kind;
+    bool pending;
 };
 
 /* A way on which the flags are a constant, loaded in the cold part. */
@@ -204,8 +228,9 @@ struct tr {
     unsigned features;
     uint32_t mode;
     const struct block *src;
+    const struct trace_part *parts; /* of that */
+    unsigned num_parts;
     unsigned idx;     /* the instruction being translated */
-    uint32_t start;   /* offset of the block in its page */
     uint8_t *entry;   /* where the block's code begins */
     uint8_t *put_end; /* behind the store of put_reg to cpu->x[put_g], where
                          nobody else comes from; or NULL */
@@ -227,6 +252,8 @@ struct tr {
     unsigned num_fallbacks; /* instructions that are tier 0's altogether */
     struct tr_poll polls[TR_MAX_EXITS];
     unsigned num_polls;
+    struct tr_side sides[TR_MAX_EXITS];
+    unsigned num_sides;
     struct tr_vec vec; /* tr_vec.h */
     struct tr_loop loop;
     struct tr_runs runs;
@@ -365,12 +392,17 @@ enum x64_cc t_cond(struct tr *t, unsigned cond);
 void t_bail(struct tr *t, enum x64_cc cc);
 
 /* The address page_base + offset into rax: PC-relative addresses. */
-void t_pc_to(struct tr *t, unsigned dst, uint64_t offset);
+void t_pc_to(struct tr *t, unsigned dst, int64_t offset);
 
 /* Leaves the block for page_base + offset; can be linked. */
-void t_exit_to(struct tr *t, uint64_t offset);
+void t_exit_to(struct tr *t, int64_t offset);
 /* The same if cc; returns having emitted the not-taken way. */
-void t_exit_if(struct tr *t, enum x64_cc cc, uint64_t offset);
+void t_exit_if(struct tr *t, enum x64_cc cc, int64_t offset);
+
+/* Goes on in the trace, where that may be; X30 is compared for a RET. The last
+   is the cold part of that and of other ways out of it. */
+void t_enter_part(struct tr *t, const struct trace_part *next);
+void t_side_finish(struct tr *t);
 /* One that tier 0 takes, at the present instruction. */
 void t_add_split(struct tr *t);
 /* In the cold part: leaves by exit n of this block; for an offset in the page.
@@ -397,8 +429,57 @@ uint8_t **t_tlb_bail(struct tr *t, uint8_t *place, bool write);
 /* Bails if SP is not a multiple of 16 and may therefore fault. */
 void t_sp_check(struct tr *t);
 
-/* Offset of the instruction in its page. */
-static inline uint32_t t_off(const struct tr *t)
+/* The part that instruction k is in. */
+static inline const struct trace_part *t_part(const struct tr *t, unsigned k)
 {
-    return t->start + 4 * t->idx;
+    const struct trace_part *p = t->parts;
+
+    while (k >= p->end && p + 1 < t->parts + t->num_parts)
+        p++;
+    return p;
+}
+
+/* Offset of instruction k, and of what it refers to, from cpu->page_base. */
+static inline int64_t t_off_at(const struct tr *t, unsigned k)
+{
+    const struct trace_part *p = t_part(t, k);
+
+    return p->off + 4 * ((int64_t)k - p->first);
+}
+
+static inline int64_t t_off(const struct tr *t)
+{
+    return t_off_at(t, t->idx);
+}
+
+static inline int64_t t_target_at(const struct tr *t, unsigned k)
+{
+    return t_off_at(t, k) + (int64_t)(t->src->insn[k].imm - 4 * (uint64_t)k);
+}
+
+static inline int64_t t_target(const struct tr *t)
+{
+    return t_target_at(t, t->idx);
+}
+
+/* Do offsets lie in one page? */
+static inline bool t_same_page(int64_t a, int64_t b)
+{
+    return (a ^ b) >> 12 == 0;
+}
+
+/* Is `offset` behind all that leads to instruction k? Only such exits need no
+   poll: then from block to block addresses grow until one is made. */
+static inline bool t_is_ahead(const struct tr *t, unsigned k, int64_t offset)
+{
+    return offset > t_off_at(t, k) && offset > t_part(t, k)->top;
+}
+
+/* What the trace goes on with behind the present instruction, or NULL. */
+static inline const struct trace_part *t_next_part(const struct tr *t)
+{
+    const struct trace_part *p = t_part(t, t->idx);
+
+    return t->idx + 1u == p->end && p + 1 < t->parts + t->num_parts ? p + 1
+                                                                    : NULL;
 }

@@ -14,22 +14,28 @@ static bool clobbers_rdx(const struct insn *i)
     return !t_spares_rdx(i->op);
 }
 
+static bool leads_ahead(const struct tr *t, unsigned k)
+{
+    int64_t to = t_target_at(t, k);
+
+    return t_is_ahead(t, k, to) && t_same_page(to, t_off_at(t, k));
+}
+
 /* Forward within the page: not taken, it only changes flags. */
 static bool is_side_exit(const struct tr *t, unsigned k)
 {
     const struct insn *i = &t->src->insn[k];
-    uint64_t to = t->start + i->imm;
 
     switch (i->op) {
     case OP_B_cond:
-        return (i->word & 15) < 14 && to > t->start + 4 * k && to < 4096;
+        return (i->word & 15) < 14 && leads_ahead(t, k);
     case OP_CBZ_w:
     case OP_CBZ_x:
     case OP_CBNZ_w:
     case OP_CBNZ_x:
     case OP_TBZ:
     case OP_TBNZ:
-        return to > t->start + 4 * k && to < 4096;
+        return leads_ahead(t, k);
     default:
         return false;
     }

@@ -232,7 +232,8 @@ static void emit_fallback(struct tr *t, struct wants *w)
 static bool is_refused(const struct tr *t, unsigned idx)
 {
     const struct insn *i = &t->src->insn[idx];
-    uint64_t place = t->src->pa + 4 * idx;
+    const struct trace_part *p = t_part(t, idx);
+    uint64_t place = p->pa + 4 * (idx - p->first);
 
     return t->chaos && ((t->chaos ^ place ^ (uint64_t)i->word << 32) *
                         0x9e3779b97f4a7c15ull) >>
@@ -340,7 +341,7 @@ static void emit_bails(struct tr *t)
         count_call(t, ALU_ADD, b->idx);
         x64_call_to(&t->c, t->glue->miss);
         x64_u32(&t->c, t->src->insn[b->idx].word);
-        x64_u16(&t->c, t->start + 4u * b->idx);
+        x64_u32(&t->c, (uint32_t)t_off_at(t, b->idx));
         count_call(t, ALU_SUB, b->idx);
         t_vec_poison(t);
         t_vec_reload(t, b);
@@ -352,7 +353,7 @@ static void emit_polls(struct tr *t)
 {
     for (unsigned n = 0; n < t->num_polls && t_has_room(t); n++) {
         x64_here(&t->c, t->polls[n].place);
-        t_leave_at(t, (int64_t)t->polls[n].target);
+        t_leave_at(t, t->polls[n].target);
     }
 }
 
@@ -384,7 +385,7 @@ static void emit_records(struct tr *t, const struct wants *w)
 
         a64_decode(t->src->insn[idx].word, 0, t->mode & MODE_FP, &rec);
         rec.fn = NULL; /* by op, from the table */
-        rec.off = (uint16_t)(t->start + 4 * idx);
+        rec.off = (int32_t)t_off_at(t, idx);
         x64_here(&t->c, w->list[n].place);
         memcpy(t->c.p, &rec, sizeof(rec));
         t->c.p += sizeof(rec);
@@ -411,14 +412,14 @@ static void emit_heat(struct tr *t)
         return;
     x64_here(&t->c, t->heat_place);
     x64_mov_imm(&t->c, RAX, t->number);
-    x64_mov_imm(&t->c, RCX, t->start);
+    x64_mov_imm(&t->c, RCX, (uint32_t)t->parts->off);
     x64_jmp_to(&t->c, t->glue->heat);
 }
 
 static void emit_first_pass(struct tr *t, struct wants *w)
 {
     t->loop.found = t->loop.second_pass = false;
-    t->num_spans = t->num_consts = 0;
+    t->num_spans = t->num_consts = t->num_sides = 0;
     t->put_end = NULL;
     t->runs.num = t->runs.num_places = 0;
     t->runs.open = NULL;
@@ -446,6 +447,14 @@ static void emit_second_pass(struct tr *t, struct wants *w)
         emit_insn(t, w);
 }
 
+static void patch_guard(const struct tr_guard *guard, const uint8_t *slot)
+{
+    if (!guard->inside)
+        return;
+    x64_patch(guard->inside, slot + offsetof(struct tr_slot, inside));
+    x64_patch(guard->from, slot + offsetof(struct tr_slot, from));
+}
+
 /* The slots of far exits, empty. */
 static void emit_slots(struct tr *t)
 {
@@ -458,7 +467,9 @@ static void emit_slots(struct tr *t)
             continue;
         x->slot = t->c.p;
         x64_patch(x->tag, x->slot + offsetof(struct tr_slot, tag));
+        x64_patch(x->from, x->slot + offsetof(struct tr_slot, from));
         x64_patch(x->host, x->slot + offsetof(struct tr_slot, host));
+        patch_guard(&x->guard, x->slot);
         memset(t->c.p, 0, sizeof(struct tr_slot));
         t->c.p += sizeof(struct tr_slot);
     }
@@ -478,6 +489,7 @@ bool translate_block(struct tr *t)
     else
         emit_splits(t);
     t_flags_finish(t);
+    t_side_finish(t);
     emit_bails(t);
     emit_heat(t);
     emit_polls(t);

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Hot loops that go through calls: what the callee does with its return
+   address, with flags and with its own code must come out as it always does.
+   Each loop goes round often enough to be translated as one piece. */
+
+#include "tables.h"
+
+#define ROUNDS 40000u
+#define WINDOW 0x4000000000ull
+#define PAGE   4096ull
+#define ADDR   0xfffffffff000ull
+#define MOV(n) (0xd2800000u | (uint32_t)(n) << 5) /* MOV X0, #n */
+#define RET    0xd65f03c0u
+
+/* All: x0 rounds, x1 what they like; x0 comes back. Theirs are x2 to x15. */
+__asm__(".balign 4096\n"
+        "near_and_far: mov x15, x30\n"
+        "mov x2, x0\n"
+        "mov x0, #0\n"
+        "1: bl add_near\n"
+        "bl add_far\n"
+        "bl add_near\n" /* a second place of call */
+        "subs x2, x2, #1\n"
+        "b.ne 1b\n"
+        "ret x15\n"
+        "add_near: add x0, x0, #1\n"
+        "ret\n"
+
+        "returns_elsewhere: mov x15, x30\n"
+        "mov x2, x0\n"
+        "mov x0, #0\n"
+        "1: bl sometimes_skips\n"
+        "add x0, x0, #1\n"
+        "subs x2, x2, #1\n"
+        "b.ne 1b\n"
+        "ret x15\n"
+
+        "nested: mov x15, x30\n"
+        "mov x2, x0\n"
+        "mov x0, #0\n"
+        "1: bl saves\n"
+        "subs x2, x2, #1\n"
+        "b.ne 1b\n"
+        "ret x15\n"
+        "saves: stp x29, x30, [sp, #-16]!\n"
+        "bl add_far\n"
+        "bl add_near\n"
+        "ldp x29, x30, [sp], #16\n"
+        "ret\n"
+
+        "changes_what_it_saved: mov x15, x30\n"
+        "mov x2, x0\n"
+        "mov x0, #0\n"
+        "1: bl saves_and_may_skip\n"
+        "add x0, x0, #1\n"
+        "subs x2, x2, #1\n"
+        "b.ne 1b\n"
+        "ret x15\n"
+        "saves_and_may_skip: stp x29, x30, [sp, #-16]!\n"
+        "tst x2, #1023\n"
+        "b.ne 2f\n"
+        "ldr x3, [sp, #8]\n"
+        "add x3, x3, #4\n"
+        "str x3, [sp, #8]\n"
+        "2: ldp x29, x30, [sp], #16\n"
+        "ret\n"
+
+        "flags_through: mov x15, x30\n"
+        "mov x2, x0\n"
+        "mov x0, #0\n"
+        "1: tst x2, #3\n"
+        "bl add_far\n"
+        "b.ne 2f\n"
+        "add x0, x0, #100\n"
+        "2: sub x2, x2, #1\n"
+        "cbnz x2, 1b\n"
+        "ret x15\n"
+
+        "where_am_i: mov x15, x30\n"
+        "mov x2, x0\n"
+        "mov x0, #0\n"
+        "1: bl 2f\n"
+        "2: mov x3, x30\n"
+        "adr x4, 2b\n"
+        "sub x3, x3, x4\n"
+        "add x0, x0, x3\n"
+        "subs x2, x2, #1\n"
+        "b.ne 1b\n"
+        "ret x15\n"
+
+        "loads_in_callee: mov x15, x30\n"
+        "mov x2, x0\n"
+        "mov x0, #0\n"
+        "1: bl load_far\n"
+        "add x0, x0, #1\n"
+        "subs x2, x2, #1\n"
+        "b.ne 1b\n"
+        "ret x15\n"
+
+        "depth: cbz x0, 1f\n"
+        "stp x29, x30, [sp, #-16]!\n"
+        "sub x0, x0, #1\n"
+        "bl depth\n"
+        "add x0, x0, #1\n"
+        "ldp x29, x30, [sp], #16\n"
+        "1: ret\n"
+
+        "calls_x1: mov x15, x30\n"
+        "mov x2, x0\n"
+        "mov x3, #0\n"
+        "1: blr x1\n"
+        "add x3, x3, x0\n"
+        "subs x2, x2, #1\n"
+        "b.ne 1b\n"
+        "mov x0, x3\n"
+        "ret x15\n"
+
+        ".balign 4096\n"
+        "add_far: add x0, x0, #1\n"
+        "ret\n"
+        "sometimes_skips: tst x2, #1023\n"
+        "b.ne 1f\n"
+        "add x30, x30, #4\n"
+        "1: ret\n"
+        "load_far: ldr x4, [x1]\n"
+        "add x0, x0, x4\n"
+        "ret\n"
+        "far_loop: mov x0, #0\n" /* by B alone, to and fro */
+        "2: add x0, x0, #1\n"
+        "b 3f\n"
+        ".balign 4096\n"
+        "3: cmp x0, x1\n"
+        "b.eq 4f\n"
+        "b 2b\n"
+        "4: ret\n"
+
+        /* In a page of their own, to be copied: x1 rounds. */
+        ".balign 4096\n"
+        "caller_page: mov x15, x30\n"
+        "mov x2, #0\n"
+        "1: bl caller_page + 4096\n"
+        "add x2, x2, x0\n"
+        "subs x1, x1, #1\n"
+        "b.ne 1b\n"
+        "mov x0, x2\n"
+        "ret x15\n"
+        ".balign 4096\n"
+        "caller_page_end:\n");
+
+typedef uint64_t code_fn(uint64_t x0, uint64_t x1);
+extern code_fn near_and_far, returns_elsewhere, nested, changes_what_it_saved;
+extern code_fn flags_through, where_am_i, loads_in_callee, depth, far_loop;
+extern code_fn calls_x1;
+extern char caller_page[];
+
+static uint32_t pages[3][1024] __attribute__((aligned(4096)));
+static struct tables tables;
+
+static void publish(const volatile void *at)
+{
+    __asm__ volatile("dc cvau, %0\ndsb ish\nic ivau, %0\ndsb ish\nisb" ::"r"(at)
+                     : "memory");
+}
+
+static void callees_near_and_far(void)
+{
+    CHECK_EQ(near_and_far(ROUNDS, 0), 3 * ROUNDS);
+}
+
+/* Where the low bits of what is left to do are 0 it does not come back to the
+   next instruction but to the one behind that. */
+static void a_callee_returns_elsewhere(void)
+{
+    CHECK_EQ(returns_elsewhere(ROUNDS, 0), ROUNDS - ROUNDS / 1024);
+}
+
+static void a_callee_that_calls(void)
+{
+    CHECK_EQ(nested(ROUNDS, 0), 2 * ROUNDS);
+}
+
+static void a_saved_return_address_is_changed(void)
+{
+    CHECK_EQ(changes_what_it_saved(ROUNDS, 0), ROUNDS - ROUNDS / 1024);
+}
+
+static void flags_outlive_a_call(void)
+{
+    CHECK_EQ(flags_through(ROUNDS, 0), ROUNDS + 100 * (ROUNDS / 4));
+}
+
+static void a_call_of_the_next_instruction(void)
+{
+    CHECK_EQ(where_am_i(ROUNDS, 0), 0);
+}
+
+static void recursion_comes_all_the_way_back(void)
+{
+    for (unsigned n = 0; n < ROUNDS / 8; n++)
+        CHECK_EQ(depth(n & 15, 0), n & 15);
+}
+
+static void branches_to_and_fro(void)
+{
+    CHECK_EQ(far_loop(0, ROUNDS), ROUNDS);
+}
+
+/* The load of the callee faults in every round, and is stepped over. */
+static void a_callee_that_faults(void)
+{
+    static uint64_t one = 1;
+    struct trap *trap;
+
+    CHECK_EQ(loads_in_callee(ROUNDS, (uint64_t)&one), 2 * ROUNDS);
+    trap = trap_expect();
+    loads_in_callee(100, 1ull << 50); /* no address */
+    CHECK_EQ(trap->count, 100);
+    CHECK_EQ(loads_in_callee(ROUNDS, (uint64_t)&one), 2 * ROUNDS);
+}
+
+static void put_caller(uint32_t *page)
+{
+    for (unsigned n = 0; n < 1024; n++) {
+        page[n] = ((const uint32_t *)(const void *)caller_page)[n];
+        if (n % 16 == 15)
+            publish(page + n);
+    }
+}
+
+static void put_callee(uint32_t *page, unsigned answer)
+{
+    page[0] = MOV(answer);
+    page[1] = RET;
+    publish(page);
+}
+
+static uint64_t call(const void *at, uint64_t rounds)
+{
+    return ((code_fn *)(uintptr_t)at)(0, rounds);
+}
+
+/* In the other page, while the loop is not running but translated. */
+static void a_callee_is_written_anew(void)
+{
+    put_caller(pages[0]);
+    for (unsigned n = 1; n < 8; n++) {
+        put_callee(pages[1], n);
+        CHECK_EQ(call(pages[0], ROUNDS), n * ROUNDS);
+        CHECK_EQ(call(pages[0], 10), n * 10);
+    }
+}
+
+static void set_page(uint64_t va, const void *page)
+{
+    uint64_t arg = va >> 12 & 0xfffffffffff;
+
+    *(volatile uint64_t *)tables_entry(&tables, va, 3) =
+        ((uint64_t)page & ADDR) | PTE_RAM | 3;
+    __asm__ volatile("dsb ishst\ntlbi vae1is, %0\ndsb ish\nisb" ::"r"(arg)
+                     : "memory");
+}
+
+/* The same physical pages, in other places; another page in that place. */
+static void a_callee_is_mapped_anew(void)
+{
+    put_caller(pages[0]);
+    put_callee(pages[1], 1);
+    put_callee(pages[2], 2);
+    tables_init(&tables, 12, 39);
+    tables_identity(&tables);
+    tables_map(&tables, WINDOW, (uint64_t)pages[0], 3, PTE_RAM);
+    tables_map(&tables, WINDOW + PAGE, (uint64_t)pages[1], 3, PTE_RAM);
+    mmu_on(&tables, 0, 0);
+    for (unsigned n = 0; n < 12; n++) {
+        unsigned which = 1 + (n & 1);
+
+        set_page(WINDOW + PAGE, pages[which]);
+        CHECK_EQ(call((void *)WINDOW, ROUNDS), which * ROUNDS);
+        CHECK_EQ(call(pages[0], 100), 100);
+    }
+    mmu_off();
+}
+
+static void a_callee_by_its_address(void)
+{
+    put_callee(pages[1], 3);
+    put_callee(pages[2], 5);
+    for (unsigned n = 0; n < 6; n++)
+        CHECK_EQ(calls_x1(ROUNDS, (uint64_t)pages[1 + (n & 1)]),
+                 (n & 1 ? 5 : 3) * (uint64_t)ROUNDS);
+}
+
+#define TEST(fn) \
+    {            \
+#fn, fn  \
+    }
+const struct guest_test guest_tests[] = {
+    TEST(callees_near_and_far),
+    TEST(a_callee_returns_elsewhere),
+    TEST(a_callee_that_calls),
+    TEST(a_saved_return_address_is_changed),
+    TEST(flags_outlive_a_call),
+    TEST(a_call_of_the_next_instruction),
+    TEST(recursion_comes_all_the_way_back),
+    TEST(branches_to_and_fro),
+    TEST(a_callee_that_faults),
+    TEST(a_callee_is_written_anew),
+    TEST(a_callee_is_mapped_anew),
+    TEST(a_callee_by_its_address),
+    {NULL, NULL},
+};
