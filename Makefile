@@ -57,7 +57,7 @@ test-guest-programs: all
 	@tools/guest-programs stress tools languages debug python
 	@SQUIB=$(BUILD)/squib /usr/bin/python3 -m pytest -v --timeout 1800 \
 	    -p no:cacheprovider -c tests/pytest.ini --rootdir tests \
-	    tests/programs/test_programs.py tests/programs/all.py
+	    tests/programs/test_programs.py tests/programs/every.py
 
 test-kvm:
 	@tools/setup test

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The C library's strings and some of stress-ng in guests, under tiers that make
-it hard. all.py has much more."""
+it hard. every.py has much more."""
 
 import pytest
 
