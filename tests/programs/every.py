@@ -72,7 +72,7 @@ def test_all_strings(guest, compiled, tier, cpus):
 
 def check_stress(guest, names, tier, cpus, thorough=""):
     script = stress.script(names, cpus, thorough)
-    found = guest("stress", script, {}, tier, cpus)
+    found = guest("stress", script, {}, tier, cpus, mem=2048)
     assert found["wrong"] == found["complaints"] == []
 
 

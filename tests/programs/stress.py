@@ -15,7 +15,7 @@ zlib
 MEMORY = """
 atomic cache cacheline dekker far-branch flushcache icache l1cache
 llc-affinity lockbus malloc mcontend membarrier memcpy memfd memthrash mincore
-misaligned mlock mmap mmapaddr mmapfixed mmapfork mmaphuge mmapmany mprotect
+misaligned mlock mmap mmapaddr mmapfixed mmapfork mmapmany mprotect
 mremap msync munmap pagemove pageswap peterson randlist remap rmap shm-sysv
 stack stackmmap tlb-shootdown tmpfs userfaultfd vm-addr vm-rw vm-segv vm-splice
 """.split()
