@@ -17,7 +17,7 @@
  *   paranoid              report code that runs after it was changed without
  *                         the cache maintenance that the Arm ARM asks for
  *   splits                copy runs of accesses only where they are split:
- *                         faster, and wrong for a program that is known
+ *                         less code, faster for large programs
  *   perf-map              say in /tmp/perf-PID.map what was translated where
  */
 

@@ -180,6 +180,28 @@ static void test_a_run_that_is_often_split_gets_copies(void **state)
     rig_free(r);
 }
 
+/* A branch that is linked after that leads to the copies, and finds what has
+   changed since. */
+static void test_copies_that_changed_are_made_anew(void **state)
+{
+    const uint32_t counter[] = {SUB_X1_1, cbnz_x1(0x3c), HVC};
+    const uint32_t run[] = {STR_W2_X3, STR_W2_X3 + (1 << 10), ADD_X0_1,
+                            b(-0x4c)};
+    struct rig *r = rig_new("jit,splits");
+
+    (void)state;
+    put_all(r, CODE, counter, 3);
+    put_all(r, CODE + 0x40, run, 4);
+    assert_int_equal(run_at(r, CODE, 20, CODE + 0x800), EXIT_SMCCC);
+    assert_int_equal(r->cpu->x[0], 19);
+    assert_int_equal(stat_of(r, "jit_splits"), 4);
+    put(r, CODE + 0x48, ADD_X0_1 + 0x400); /* add x0, x0, #2 */
+    soft_ops.ram_written(r->vm, CODE + 0x48, 4);
+    assert_int_equal(run_at(r, CODE, 20, CODE + 0x800), EXIT_SMCCC);
+    assert_int_equal(r->cpu->x[0], 38);
+    rig_free(r);
+}
+
 /* It goes on in the middle of the loop, by the code that replaces it. */
 static void test_a_hot_loop_is_translated_again(void **state)
 {
@@ -716,6 +738,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_loop_runs_on_its_own_link),
         cmocka_unit_test(test_a_run_that_is_often_split_gets_copies),
+        cmocka_unit_test(test_copies_that_changed_are_made_anew),
         cmocka_unit_test(test_a_hot_loop_is_translated_again),
         cmocka_unit_test(test_hot_code_that_changed_is_made_anew),
         cmocka_unit_test(test_a_hot_function_that_wore_a_span_is_made_anew),
