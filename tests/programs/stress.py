@@ -23,7 +23,7 @@ stack stackmmap tlb-shootdown tmpfs userfaultfd vm-addr vm-rw vm-segv vm-splice
 KERNEL = """
 alarm bad-altstack brk clock clone close daemon env epoll eventfd exec
 exit-group fault fifo fork forkheavy futex get hrtimers itimer kill
-madvise mq msg mutex nanosleep null personality pidfd pipe pipeherd poll
+mq msg mutex nanosleep null personality pidfd pipe pipeherd poll
 prctl procfs pthread ptrace resched ring-pipe schedpolicy seccomp sem sem-sysv
 sendfile session set sigabrt sigchld sigfd sigfpe sigio signal signest
 sigpending sigpipe sigq sigrt sigsegv sigsuspend sigtrap sleep sock sockpair
