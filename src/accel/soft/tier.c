@@ -129,14 +129,14 @@ static int parse_option(struct tier *tier, struct word w, struct err *e)
         tier->eager = true;
     else if (is(w, "paranoid"))
         tier->paranoid = true;
-    else if (is(w, "splits"))
-        tier->splits = true;
+    else if (is(w, "copies"))
+        tier->copies = true;
     else if (is(w, "perf-map"))
         tier->perf_map = true;
     else
         return err_set(e, -EINVAL,
                        "'%.*s' is no option of a tier: try eager, code-kib=N, "
-                       "mask=NAMES, chaos=SEED, regs=SEED, paranoid, splits "
+                       "mask=NAMES, chaos=SEED, regs=SEED, paranoid, copies "
                        "or perf-map",
                        (int)MIN(w.len, (size_t)32), w.text);
     return 0;

@@ -16,9 +16,9 @@
  *                         at random
  *   paranoid              report code that runs after it was changed without
  *                         the cache maintenance that the Arm ARM asks for
- *   splits                copy runs of accesses only where they are split:
- *                         less code, faster for large programs
- *   perf-map              say in /tmp/perf-PID.map what was translated where
+ *   copies                copy all runs of accesses at once, not only those
+ * that are split: more code, slower for large programs perf-map say in
+ * /tmp/perf-PID.map what was translated where
  */
 
 #include <stdbool.h>
@@ -34,7 +34,7 @@ struct tier {
     unsigned mask_features; /* enum jit_feature */
     uint64_t chaos;         /* 0: none */
     uint64_t regs;          /* 0: the usual ones */
-    bool eager, paranoid, splits, perf_map;
+    bool eager, paranoid, copies, perf_map;
 };
 
 /* NULL is auto. -EINVAL: no such tier or option, -ENOTSUP: this build has no

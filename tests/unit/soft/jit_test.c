@@ -169,7 +169,7 @@ static void test_a_run_that_is_often_split_gets_copies(void **state)
 {
     const uint32_t code[] = {STR_W2_X3, STR_W2_X3 + (1 << 10), ADD_X0_1,
                              SUB_X1_1,  cbnz_x1(-16),          HVC};
-    struct rig *r = rig_new("jit,splits");
+    struct rig *r = rig_new("jit");
 
     (void)state;
     put_all(r, CODE, code, 6);
@@ -187,7 +187,7 @@ static void test_copies_that_changed_are_made_anew(void **state)
     const uint32_t counter[] = {SUB_X1_1, cbnz_x1(0x3c), HVC};
     const uint32_t run[] = {STR_W2_X3, STR_W2_X3 + (1 << 10), ADD_X0_1,
                             b(-0x4c)};
-    struct rig *r = rig_new("jit,splits");
+    struct rig *r = rig_new("jit");
 
     (void)state;
     put_all(r, CODE, counter, 3);

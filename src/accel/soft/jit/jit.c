@@ -199,7 +199,7 @@ int jit_set_tier(struct cpu *cpu, const struct tier *tier)
     set_heat(cpu, heat_to_be_hot(jit));
     jit_cache_all_hot(jit->cache, tier->eager || tier->paranoid ||
                                       tier->kind == TIER_LOCKSTEP);
-    jit_cache_allow_splits(jit->cache, tier->splits && !tier->paranoid &&
+    jit_cache_allow_splits(jit->cache, !tier->copies && !tier->paranoid &&
                                            tier->kind != TIER_LOCKSTEP);
     if (tier->regs) {
         tr_regs_draw(&regs, tier->regs);
