@@ -19,11 +19,13 @@
 #include "host/host.h"
 
 int vsock_conn_init(struct vsock_conn *c, uint32_t local_port,
-                    uint32_t guest_port)
+                    uint32_t guest_port, uint32_t buf_bytes)
 {
-    *c = (struct vsock_conn){
-        .local_port = local_port, .guest_port = guest_port, .fd = -1};
-    c->buf = heap_alloc(VSOCK_BUF_BYTES);
+    *c = (struct vsock_conn){.local_port = local_port,
+                             .guest_port = guest_port,
+                             .buf_bytes = buf_bytes,
+                             .fd = -1};
+    c->buf = heap_alloc(buf_bytes);
     return c->buf ? 0 : -ENOMEM;
 }
 
@@ -127,11 +129,12 @@ static uint32_t credit(const struct vsock_conn *c)
     return in_flight < c->guest_buf_alloc ? c->guest_buf_alloc - in_flight : 0;
 }
 
-/* The guest must not come to believe that we are full. */
+/* The guest hears of it when half is gone: it must not come to believe that we
+   are full, nor be interrupted for each packet. */
 static void forward(struct vsock_conn *c, uint32_t bytes)
 {
     c->fwd_cnt += bytes;
-    if (c->fwd_cnt - c->told_fwd_cnt > VSOCK_BUF_BYTES - VSOCK_CREDIT_LOW)
+    if (c->fwd_cnt - c->told_fwd_cnt >= c->buf_bytes / 2)
         c->due |= VSOCK_DUE_CREDIT;
 }
 
@@ -166,8 +169,8 @@ static void host_has_all(struct vsock_conn *c)
 static void hold(struct vsock_conn *c, const struct vsock_packet *p,
                  uint32_t skip)
 {
-    uint32_t tail = (c->head + c->held) % VSOCK_BUF_BYTES;
-    uint32_t len = p->hdr.len - skip, first = MIN(len, VSOCK_BUF_BYTES - tail);
+    uint32_t tail = (c->head + c->held) % c->buf_bytes;
+    uint32_t len = p->hdr.len - skip, first = MIN(len, c->buf_bytes - tail);
 
     iov_read(p->data, p->num_data, skip, c->buf + tail, first);
     iov_read(p->data, p->num_data, skip + first, c->buf, len - first);
@@ -192,7 +195,7 @@ static void send_data(struct vsock_conn *c, const struct vsock_packet *p)
         return;
     }
     n = MAX(n, 0);
-    if (p->hdr.len - (uint32_t)n > VSOCK_BUF_BYTES - c->held) {
+    if (p->hdr.len - (uint32_t)n > c->buf_bytes - c->held) {
         vsock_conn_kill(c); /* more than it had credit for */
         return;
     }
@@ -203,7 +206,7 @@ static void send_data(struct vsock_conn *c, const struct vsock_packet *p)
 
 static void flush(struct vsock_conn *c)
 {
-    uint32_t first = MIN(c->held, VSOCK_BUF_BYTES - c->head);
+    uint32_t first = MIN(c->held, c->buf_bytes - c->head);
     const struct iovec iov[] = {{c->buf + c->head, first},
                                 {c->buf, c->held - first}};
     int64_t n = host_socket_send(c->fd, iov, 2);
@@ -215,8 +218,9 @@ static void flush(struct vsock_conn *c)
         host_has_gone(c, n);
         return;
     }
-    c->head = (c->head + (uint32_t)n) % VSOCK_BUF_BYTES;
     c->held -= (uint32_t)n;
+    /* Begun anew, the ring does not touch more memory than it has held. */
+    c->head = c->held ? (c->head + (uint32_t)n) % c->buf_bytes : 0;
     forward(c, (uint32_t)n);
     if (!c->held)
         host_has_all(c);
@@ -378,7 +382,7 @@ bool vsock_conn_give(struct vsock_conn *c, struct vsock_packet *p)
 
     c->hung_up = false;
     p->hdr = (struct vsock_header){.type = VSOCK_TYPE_STREAM,
-                                   .buf_alloc = VSOCK_BUF_BYTES,
+                                   .buf_alloc = c->buf_bytes,
                                    .fwd_cnt = c->fwd_cnt};
     given = give_word(c, p) || ((c->due & VSOCK_DUE_DATA) && give_data(c, p));
     if (!given && (c->due & VSOCK_DUE_CREDIT)) {

@@ -22,8 +22,6 @@
 #include "dev/worker.h"
 
 enum {
-    VSOCK_BUF_BYTES = 65536,      /* what we tell the guest we can take */
-    VSOCK_CREDIT_LOW = 4096,      /* tell it again before this little is left */
     VSOCK_TIMEOUT_NS = 2000000000 /* for an answer, and for a shutdown's end */
 };
 
@@ -66,12 +64,13 @@ struct vsock_conn {
 
     /* What the socket did not take yet: a ring. */
     uint32_t head, held;
-    uint8_t *buf; /* owned; VSOCK_BUF_BYTES */
+    uint8_t *buf;       /* owned */
+    uint32_t buf_bytes; /* what the guest is told we can take: a promise */
 };
 
 /* The buffer is the only thing allocated: -ENOMEM. fd is -1. */
 int vsock_conn_init(struct vsock_conn *c, uint32_t local_port,
-                    uint32_t guest_port);
+                    uint32_t guest_port, uint32_t buf_bytes);
 void vsock_conn_release(struct vsock_conn *c);
 
 /* A client of the host wants the guest's port; takes fd. */

@@ -89,16 +89,24 @@ bool vsock_mux_is_full(const struct vsock_mux *m)
 
 static void on_ready(void *ctx, unsigned ready);
 
+static bool is_large(const struct vsock_entry *en)
+{
+    return en->conn.buf_bytes == VSOCK_BUF_LARGE;
+}
+
 /* NULL: too many, or out of memory. */
 static struct vsock_entry *add(struct vsock_mux *m, uint32_t local_port,
                                uint32_t guest_port)
 {
     struct vsock_entry *en, **at = bucket(m, local_port, guest_port);
+    uint32_t buf_bytes =
+        m->num_large < VSOCK_MAX_LARGE ? VSOCK_BUF_LARGE : VSOCK_BUF_SMALL;
 
     if (vsock_mux_is_full(m))
         return NULL;
     en = heap_zalloc(sizeof(*en));
-    if (!en || vsock_conn_init(&en->conn, local_port, guest_port) < 0) {
+    if (!en ||
+        vsock_conn_init(&en->conn, local_port, guest_port, buf_bytes) < 0) {
         heap_free(en);
         return NULL;
     }
@@ -107,6 +115,7 @@ static struct vsock_entry *add(struct vsock_mux *m, uint32_t local_port,
     en->next_bucket = *at;
     *at = en;
     m->num_conns++;
+    m->num_large += is_large(en);
     metric_inc(&metrics.vsock.conns_added);
     return en;
 }
@@ -123,6 +132,7 @@ static void remove_entry(struct vsock_mux *m, struct vsock_entry *en)
     link_remove(&en->waiting);
     link_remove(&en->connecting);
     worker_watch_stop(m->worker, &en->watch);
+    m->num_large -= is_large(en);
     vsock_conn_release(&en->conn);
     heap_free(en);
     m->num_conns--;

@@ -18,6 +18,16 @@
 
 enum { VSOCK_MAX_CONNS = 1023, VSOCK_MAX_RSTS = 256, VSOCK_BUCKETS = 1024 };
 
+/* A packet of Linux has 64 KiB: with room for one of them the guest waits for
+   our word after each. So few connections have room for four, and what a guest
+   can make us hold is bounded: 88 MiB. What a connection has it keeps, since it
+   may be under way. */
+enum {
+    VSOCK_BUF_SMALL = 65536,
+    VSOCK_BUF_LARGE = 4 * VSOCK_BUF_SMALL,
+    VSOCK_MAX_LARGE = 128
+};
+
 struct link {
     struct link *next, *prev; /* NULL: in no list */
 };
@@ -29,11 +39,11 @@ struct vsock_rst {
 };
 
 struct vsock_mux {
-    struct worker *worker; /* borrowed */
-    char *path;            /* owned; the guest's port P is at path_P */
-    uint32_t last_port;    /* of ours, given to the last client */
-    unsigned num_conns;
-    struct log_limit *guest_log; /* borrowed */
+    struct worker *worker;         /* borrowed */
+    char *path;                    /* owned; the guest's port P is at path_P */
+    uint32_t last_port;            /* of ours, given to the last client */
+    unsigned num_conns, num_large; /* the second are of the first */
+    struct log_limit *guest_log;   /* borrowed */
 
     struct vsock_entry *buckets[VSOCK_BUCKETS];
     struct link due;        /* those with something to give, in turn */

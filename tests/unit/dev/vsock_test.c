@@ -351,7 +351,7 @@ static void the_host_calls_and_the_guest_answers(void **state)
     (void)state;
     assert_int_equal(hdr.dst_port, 1000);
     assert_int_equal(hdr.type, VSOCK_TYPE_STREAM);
-    assert_int_equal(hdr.buf_alloc, 65536);
+    assert_int_equal(hdr.buf_alloc, VSOCK_BUF_LARGE);
     assert_int_equal(hdr.len, 0);
     nothing_to_receive(); /* what follows the line waits for the answer */
     send_op(VSOCK_OP_RESPONSE, FIRST);
@@ -560,9 +560,20 @@ static void credit_that_makes_no_sense_is_none(void **state)
     close(fd);
 }
 
+static void host_takes(int fd, uint32_t len)
+{
+    char buf[4096];
+
+    for (ssize_t n; len; len -= (uint32_t)n) {
+        n = read(fd, buf, MIN(len, sizeof(buf)));
+        assert_true(n > 0);
+    }
+}
+
 static void the_guest_hears_how_much_room_there_is(void **state)
 {
-    static uint8_t data[61440];
+    enum { HALF = VSOCK_BUF_LARGE / 2 };
+    static uint8_t data[4096];
     int fd = guest_opens();
     struct vsock_header hdr;
 
@@ -570,21 +581,24 @@ static void the_guest_hears_how_much_room_there_is(void **state)
     send_op(VSOCK_OP_CREDIT_REQUEST, PORT);
     hdr = receive_op(VSOCK_OP_CREDIT_UPDATE, PORT);
     assert_int_equal(hdr.fwd_cnt, 0);
-    send_data(PORT, data, 61440);
-    nothing_to_receive(); /* exactly 4 KiB are left as the guest sees it */
-    send_data(PORT, data, 1);
+    for (unsigned sent = 0; sent < HALF; sent += 4096) {
+        nothing_to_receive(); /* more than half is left as the guest sees it */
+        send_data(PORT, data, 4096);
+        host_takes(fd, 4096);
+    }
     hdr = receive_op(VSOCK_OP_CREDIT_UPDATE, PORT);
-    assert_int_equal(hdr.fwd_cnt, 61441);
+    assert_int_equal(hdr.fwd_cnt, HALF);
+    nothing_to_receive();
     close(fd);
 }
 
 /* Fills the socket and then our buffer: how much went in all. */
-static uint64_t stuff(uint32_t host_port, const uint8_t *data)
+static uint64_t stuff(uint32_t host_port, const uint8_t *data, uint32_t room)
 {
     uint64_t sent = 0;
     uint32_t told = 0;
 
-    while (sent - told < 65536) {
+    while (sent - told < room) {
         struct vsock_header hdr;
 
         send_data(host_port, data + sent % 251, 4096);
@@ -610,7 +624,7 @@ static void what_the_host_does_not_take_waits_in_order(void **state)
     for (unsigned n = 0; n < sizeof(data); n++)
         data[n] = (uint8_t)(n % 251);
     fd = guest_opens();
-    sent = stuff(PORT, data);
+    sent = stuff(PORT, data, VSOCK_BUF_LARGE);
     send_shutdown(PORT, VSOCK_NOTHING); /* the rest is delivered all the same */
     while (got < sent) {
         ssize_t n = read(fd, buf, sizeof(buf));
@@ -627,19 +641,64 @@ static void what_the_host_does_not_take_waits_in_order(void **state)
     host_was_closed(fd);
 }
 
-static void more_than_there_was_credit_for_ends_the_connection(void **state)
+/* The guest uses up all of its credit, which is well, and then some more. */
+static void overrun(uint32_t room)
 {
     static uint8_t data[8192];
     int fd = guest_opens();
+    uint64_t sent = stuff(PORT, data, room);
+    uint32_t left;
 
-    (void)state;
-    stuff(PORT, data);
-    for (unsigned n = 0; n < 40; n++) /* whatever the socket has room for */
-        send_data(PORT, data, 4096);
-    while (receive().op != VSOCK_OP_RST)
-        continue;
+    send_op(VSOCK_OP_CREDIT_REQUEST, PORT);
+    left = receive_op(VSOCK_OP_CREDIT_UPDATE, PORT).fwd_cnt + room -
+           (uint32_t)sent;
+    assert_in_range(left, 0, room / 2);
+    for (uint32_t len; left; left -= len) {
+        len = MIN(left, 4096);
+        send_data(PORT, data, len);
+    }
+    nothing_to_receive();
+    send_data(PORT, data, 1);
+    receive_op(VSOCK_OP_RST, PORT);
     assert_int_equal(metric_get(&metrics.vsock.conns_killed), 1);
     close(fd);
+}
+
+static void more_than_there_was_credit_for_ends_the_connection(void **state)
+{
+    (void)state;
+    overrun(VSOCK_BUF_LARGE);
+}
+
+static uint32_t room_of_another(uint32_t guest_port)
+{
+    struct vsock_header hdr = packet(VSOCK_OP_REQUEST, PORT + 1);
+
+    hdr.src_port = guest_port;
+    send_packet(hdr, NULL);
+    return receive_op(VSOCK_OP_RESPONSE, PORT + 1).buf_alloc;
+}
+
+static void many_connections_have_less_room_each(void **state)
+{
+    struct vsock_header hdr = packet(VSOCK_OP_RST, PORT + 1);
+    int server;
+
+    (void)state;
+    host_raise_file_limit();
+    server = listen_at(PORT + 1, 2048);
+    for (uint32_t n = 1; n <= VSOCK_MAX_LARGE; n++)
+        assert_int_equal(room_of_another(n), VSOCK_BUF_LARGE);
+    assert_int_equal(room_of_another(500), VSOCK_BUF_SMALL);
+    overrun(VSOCK_BUF_SMALL);
+    hdr.src_port = 500; /* a small one goes: it has left no more room */
+    send_packet(hdr, NULL);
+    assert_int_equal(room_of_another(501), VSOCK_BUF_SMALL);
+    hdr.src_port = 7; /* and a large one */
+    send_packet(hdr, NULL);
+    assert_int_equal(room_of_another(502), VSOCK_BUF_LARGE);
+    assert_int_equal(room_of_another(503), VSOCK_BUF_SMALL);
+    stop_listening(server, PORT + 1);
 }
 
 static void a_half_that_the_guest_ends_ends_for_the_host(void **state)
@@ -1019,6 +1078,7 @@ int main(void)
         TEST(the_guest_hears_how_much_room_there_is),
         TEST(what_the_host_does_not_take_waits_in_order),
         TEST(more_than_there_was_credit_for_ends_the_connection),
+        TEST(many_connections_have_less_room_each),
         TEST(a_half_that_the_guest_ends_ends_for_the_host),
         TEST(a_half_that_the_host_ends_ends_for_the_guest),
         TEST(a_guest_that_takes_no_more_gets_no_more),
