@@ -8,11 +8,11 @@
  *
  * Offsets count from the start of the first part's page, whose virtual address
  * is cpu->page_base all the while: page_base moves on the ways out alone.
- * Another page is entered only while the TLB's tag is that under which the
- * trace was last compared with memory. Parts of a page that was entered before
- * need no such test, that of the start neither: the tag moves in C alone, and
- * no instruction of a trace does there what another part would have to notice
- * (trace_may_have).
+ * Another page is entered only while the TLB's tag and page_base are those
+ * under which its parts were last compared with memory (struct tr_slot). Parts
+ * of a page that was entered before need no such test, that of the start
+ * neither: the tag moves in C alone, and no instruction of a trace does there
+ * what another part would have to notice (trace_may_have).
  */
 
 #include "accel/soft/block.h"
@@ -31,7 +31,7 @@ struct trace_part {
     int32_t top;         /* the highest offset of the parts before it */
     uint16_t first, end; /* instructions */
     uint8_t way;         /* enum trace_way: how it is reached */
-    bool is_new_page;    /* and the tag must be compared ahead of it */
+    bool is_new_page;    /* and that must be tested ahead of it */
     gpa_t pa;
 };
 
