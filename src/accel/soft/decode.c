@@ -77,6 +77,22 @@ bool a64_decode(uint32_t word, uint32_t offset, bool fp_on, struct insn *out)
     return row->flags & A64_END;
 }
 
+bool a64_is_cond_branch(const struct insn *i)
+{
+    switch (i->op) {
+    case OP_B_cond:
+    case OP_CBZ_w:
+    case OP_CBZ_x:
+    case OP_CBNZ_w:
+    case OP_CBNZ_x:
+    case OP_TBZ:
+    case OP_TBNZ:
+        return true;
+    default:
+        return false;
+    }
+}
+
 void a64_print(uint32_t word, char *buf, size_t size)
 {
     const struct a64_row *row = a64_find(word);

@@ -52,6 +52,9 @@ const struct a64_row *a64_find(uint32_t word);
    allows FP at the present EL. True if the block ends after it. */
 bool a64_decode(uint32_t word, uint32_t offset, bool fp_on, struct insn *out);
 
+/* B.cond, CBZ, CBNZ, TBZ or TBNZ: it writes nothing but the PC. */
+bool a64_is_cond_branch(const struct insn *i);
+
 /* "ADD_imm_x x0, sp, sh=0, imm12=0x10": the row's name and every field. */
 void a64_print(uint32_t word, char *buf, size_t size);
 

@@ -331,8 +331,8 @@ void mmu_access(struct cpu *cpu, uint64_t va, unsigned acc,
     tlb_enter(tlb_for(cpu, acc), va, out, enter_writable(cpu, acc, out));
 }
 
-/* False: *res says why. */
-static bool fetch(struct cpu *cpu, uint64_t va, struct mmu_result *res)
+/* The TLB has it not. */
+static bool fetch_anew(struct cpu *cpu, uint64_t va, struct mmu_result *res)
 {
     mmu_translate(cpu, va, ACC_EXEC, cpu->el, res);
     if (!res->fault && !res->host) {
@@ -344,31 +344,35 @@ static bool fetch(struct cpu *cpu, uint64_t va, struct mmu_result *res)
     return !res->fault;
 }
 
-bool mmu_fetch_quietly(struct cpu *cpu, uint64_t va, gpa_t *pa,
-                       const uint8_t **host)
+/* False: *res says why. */
+static inline bool fetch(struct cpu *cpu, uint64_t va, gpa_t *pa,
+                         const uint8_t **host, struct mmu_result *res)
 {
     const struct tlb_code *c = tlb_code_at(cpu->tlb, va);
-    struct mmu_result res;
 
-    if (unlikely((c->key ^ va) >= 4096) && !fetch(cpu, va, &res))
+    if (unlikely((c->key ^ va) >= 4096) && !fetch_anew(cpu, va, res))
         return false;
     *pa = c->pa | (va & 4095);
     *host = c->host + (va & 4095);
     return true;
 }
 
-bool mmu_fetch(struct cpu *cpu, uint64_t va, gpa_t *pa, const uint8_t **host)
+bool mmu_fetch_quietly(struct cpu *cpu, uint64_t va, gpa_t *pa,
+                       const uint8_t **host)
 {
-    const struct tlb_code *c = tlb_code_at(cpu->tlb, va);
     struct mmu_result res;
 
-    if (unlikely((c->key ^ va) >= 4096) && !fetch(cpu, va, &res)) {
-        exc_insn_abort(cpu, va, res.fsc);
-        return false;
-    }
-    *pa = c->pa | (va & 4095);
-    *host = c->host + (va & 4095);
-    return true;
+    return fetch(cpu, va, pa, host, &res);
+}
+
+bool mmu_fetch(struct cpu *cpu, uint64_t va, gpa_t *pa, const uint8_t **host)
+{
+    struct mmu_result res;
+
+    if (fetch(cpu, va, pa, host, &res))
+        return true;
+    exc_insn_abort(cpu, va, res.fsc);
+    return false;
 }
 
 /* ---- AT ---- */

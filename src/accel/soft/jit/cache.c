@@ -434,15 +434,12 @@ struct jblock *jit_cache_find(struct jit_cache *cache, gpa_t pa, uint32_t mode,
 bool jit_cache_verify(struct jit_cache *cache, struct jblock *b,
                       const uint8_t *host, unsigned *at)
 {
-    unsigned first = b->parts->end;
-    bool same = is_same(b, 0, host - (b->pa & 4095));
-
-    *at = 0;
-    while (!same && *at < first &&
-           memcmp(&b->words[*at], host + 4 * *at, sizeof(b->words[0])) == 0)
-        ++*at;
-    if (same)
+    if (is_same(b, 0, host - (b->pa & 4095)))
         return true;
+    for (*at = 0; *at < b->parts->end; ++*at) {
+        if (memcmp(&b->words[*at], host + 4 * *at, sizeof(*b->words)) != 0)
+            break;
+    }
     forget(cache, b);
     cache->stats.stale++;
     return false;
@@ -688,12 +685,19 @@ static struct jblock *add(struct jit_cache *cache, const struct source *from,
     return b;
 }
 
-struct jblock *jit_cache_add(struct jit_cache *cache, const struct block *src,
-                             uint32_t gen)
+static struct jblock *add_block(struct jit_cache *cache,
+                                const struct block *src, uint32_t gen,
+                                bool copies)
 {
     struct trace_part start = trace_start(src);
 
-    return add(cache, &(struct source){src, &start, 1}, gen, !cache->splits);
+    return add(cache, &(struct source){src, &start, 1}, gen, copies);
+}
+
+struct jblock *jit_cache_add(struct jit_cache *cache, const struct block *src,
+                             uint32_t gen)
+{
+    return add_block(cache, src, gen, !cache->splits);
 }
 
 struct jblock *jit_cache_add_trace(struct jit_cache *cache,
@@ -721,9 +725,7 @@ void jit_cache_copy_runs(struct jit_cache *cache, struct jblock *old,
                          const struct block *src, uint32_t gen)
 {
     uint32_t epoch = cache->epoch;
-    struct trace_part start = trace_start(src);
-    const struct source from = {src, &start, 1};
-    const struct jblock *b = add(cache, &from, gen, true);
+    const struct jblock *b = add_block(cache, src, gen, true);
 
     if (!b || epoch != cache->epoch)
         return;

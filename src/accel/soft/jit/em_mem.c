@@ -5,6 +5,7 @@
  * on an aligned stack in ordinary RAM is tier 0's.
  */
 
+#include "accel/soft/decode.h"
 #include "accel/soft/jit/tr_group.h"
 #include "accel/soft/jit/translate.h"
 #include "accel/soft/jit/x64_vec.h"
@@ -129,16 +130,8 @@ static bool may_write(const struct tr *t, unsigned k, const struct insn *pair)
     const struct insn *i = &t->src->insn[k];
     const struct t_access *a = t_access(i->op);
 
-    switch (i->op) {
-    case OP_B_cond:
-    case OP_CBZ_x:
-    case OP_CBNZ_x:
-    case OP_CBZ_w:
-    case OP_CBNZ_w:
+    if (a64_is_cond_branch(i))
         return false;
-    default:
-        break;
-    }
     if (a->bytes) {
         if (a->index != T_OFF && (i->rn == pair->rd || i->rn == pair->ra))
             return true;

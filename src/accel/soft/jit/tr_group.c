@@ -3,6 +3,7 @@
 
 #include "accel/soft/jit/tr_group.h"
 
+#include "accel/soft/decode.h"
 #include "accel/soft/jit/tr_vec.h"
 #include "accel/soft/jit/translate.h"
 
@@ -26,19 +27,9 @@ static bool is_side_exit(const struct tr *t, unsigned k)
 {
     const struct insn *i = &t->src->insn[k];
 
-    switch (i->op) {
-    case OP_B_cond:
-        return (i->word & 15) < 14 && leads_ahead(t, k);
-    case OP_CBZ_w:
-    case OP_CBZ_x:
-    case OP_CBNZ_w:
-    case OP_CBNZ_x:
-    case OP_TBZ:
-    case OP_TBNZ:
-        return leads_ahead(t, k);
-    default:
+    if (!a64_is_cond_branch(i) || (i->op == OP_B_cond && FIELD(i, 3, 0) >= 14))
         return false;
-    }
+    return leads_ahead(t, k);
 }
 
 /* ---- the plan ---- */

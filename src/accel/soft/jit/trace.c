@@ -217,18 +217,8 @@ static bool closes(const struct builder *b, const struct trace_part *p,
     const struct insn *i = &trace_block(b->trace)->insn[n];
     int64_t disp = (int64_t)(i->imm - 4 * n);
 
-    switch (i->op) {
-    case OP_B_cond:
-    case OP_CBZ_w:
-    case OP_CBZ_x:
-    case OP_CBNZ_w:
-    case OP_CBNZ_x:
-    case OP_TBZ:
-    case OP_TBNZ:
-        return off_of(p, n) + disp == b->trace->part[0].off;
-    default:
-        return false;
-    }
+    return a64_is_cond_branch(i) &&
+           off_of(p, n) + disp == b->trace->part[0].off;
 }
 
 /* False: it is not to be in a trace. */
