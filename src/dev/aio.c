@@ -54,11 +54,6 @@ void aio_drain(struct aio *aio)
     aio->hooks.idle(aio->hooks.ctx);
 }
 
-const char *aio_name(const struct aio *aio)
-{
-    return aio->engine->name;
-}
-
 void aio_finish(struct aio *aio, struct aio_job *job)
 {
     aio->under_way--;

@@ -55,6 +55,3 @@ void aio_start(struct aio *aio);
 
 /* Waits until everything is done, and calls `done` for it, `idle` once. */
 void aio_drain(struct aio *aio);
-
-/* "io_uring" or "threads". */
-const char *aio_name(const struct aio *aio);

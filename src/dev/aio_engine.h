@@ -6,7 +6,6 @@
 #include "dev/aio.h"
 
 struct aio_engine {
-    const char *name;
     void (*submit)(struct aio *aio, struct aio_job *job);
     void (*start)(struct aio *aio);
     void (*drain)(struct aio *aio);

@@ -177,7 +177,6 @@ static void pool_free(struct aio *aio)
 }
 
 static const struct aio_engine pool_engine = {
-    .name = "threads",
     .submit = pool_submit,
     .start = pool_start,
     .drain = pool_drain,

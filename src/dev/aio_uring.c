@@ -116,7 +116,6 @@ static void uring_free(struct aio *aio)
 }
 
 static const struct aio_engine uring_engine = {
-    .name = "io_uring",
     .submit = uring_submit,
     .start = uring_start,
     .drain = uring_drain,
