@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "accel/soft/code_word.h"
 #include "accel/soft/decode.h"
 #include "base/heap.h"
 #include "host/host.h"
@@ -52,14 +53,6 @@ static const struct insn *exec_fall_through(struct cpu *cpu,
     return cpu_jump(cpu, cpu->blk_pc + i->imm);
 }
 
-static uint32_t load_word(const uint8_t *host)
-{
-    uint32_t word;
-
-    memcpy(&word, host, sizeof(word));
-    return word;
-}
-
 void block_decode(struct block *blk, gpa_t pa, const uint8_t *host,
                   uint32_t mode, unsigned max)
 {
@@ -69,7 +62,7 @@ void block_decode(struct block *blk, gpa_t pa, const uint8_t *host,
 
     max = MIN(max, room);
     while (n < max && !end) {
-        end = a64_decode(load_word(host + 4 * n), 4 * n, mode & MODE_FP,
+        end = a64_decode(code_word(host + 4 * n), 4 * n, mode & MODE_FP,
                          &blk->insn[n]);
         n++;
     }
@@ -83,7 +76,7 @@ void block_decode(struct block *blk, gpa_t pa, const uint8_t *host,
 static bool still_same(const struct block *blk, const uint8_t *host)
 {
     for (unsigned n = 0; n < blk->count; n++) {
-        if (load_word(host + 4 * n) != blk->insn[n].word)
+        if (code_word(host + 4 * n) != blk->insn[n].word)
             return false;
     }
     return true;

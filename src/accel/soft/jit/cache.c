@@ -3,6 +3,7 @@
 
 #include "accel/soft/jit/cache_impl.h"
 
+#include "accel/soft/code_word.h"
 #include "base/heap.h"
 #include "host/host.h"
 
@@ -211,10 +212,11 @@ bool cache_is_same(const struct jblock *b, int32_t page, const uint8_t *host)
 {
     for (unsigned n = 0; n < b->num_parts; n++) {
         const struct trace_part *p = &b->parts[n];
+        unsigned count = p->end - p->first;
 
         if (trace_page(p->off) == page &&
-            memcmp(&b->words[p->first], host + (p->off & 4095),
-                   (p->end - p->first) * sizeof(uint32_t)) != 0)
+            code_same_words(&b->words[p->first], host + (p->off & 4095),
+                            count) < count)
             return false;
     }
     return true;
@@ -244,10 +246,7 @@ bool jit_cache_verify(struct jit_cache *cache, struct jblock *b,
 {
     if (cache_is_same(b, 0, host - (b->pa & 4095)))
         return true;
-    for (*at = 0; *at < b->parts->end; ++*at) {
-        if (memcmp(&b->words[*at], host + 4 * *at, sizeof(*b->words)) != 0)
-            break;
-    }
+    *at = code_same_words(b->words, host, b->parts->end);
     cache_forget(cache, b);
     cache->stats.stale++;
     return false;

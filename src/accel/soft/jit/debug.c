@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "accel/accel.h"
+#include "accel/soft/code_word.h"
 #include "accel/soft/decode.h"
 #include "accel/soft/mmu.h"
 
@@ -49,7 +50,7 @@ bool debug_verify(struct cpu *cpu, struct jit_cache *cache, struct jblock *b,
         return true;
     if (at >= b->parts->end)
         return false; /* it need not have come there */
-    memcpy(&now, host + 4 * at, sizeof(now));
+    now = code_word(host + 4 * at);
     if (may_be_patched(now) && may_be_patched(words[at])) {
         mmu_ram_written(cpu->vm, b->pa, 4);
         return false;

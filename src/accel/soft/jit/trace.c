@@ -3,8 +3,7 @@
 
 #include "accel/soft/jit/trace.h"
 
-#include <string.h>
-
+#include "accel/soft/code_word.h"
 #include "accel/soft/decode.h"
 #include "accel/soft/mmu.h"
 #include "accel/soft/sysreg.h"
@@ -231,10 +230,8 @@ static bool decode(struct builder *b, struct trace_part *next,
 
     next->first = (uint16_t)n;
     for (; n < BLOCK_MAX_INSNS && at < 4096 && !end; n++, at += 4) {
-        uint32_t word;
-
-        memcpy(&word, page + at, sizeof(word));
-        end = a64_decode(word, 4 * n, blk->mode & MODE_FP, &blk->insn[n]) ||
+        end = a64_decode(code_word(page + at), 4 * n, blk->mode & MODE_FP,
+                         &blk->insn[n]) ||
               closes(b, next, n);
         if (!trace_may_have(&blk->insn[n]))
             return false;
