@@ -322,6 +322,25 @@ static void forget_jumps_to(struct jit *jit, const struct jblock *b)
     }
 }
 
+/* What translated code asks the translator for, by numbers that a flush makes
+   meaningless. */
+static void serve_code(struct cpu *cpu)
+{
+    struct jit *jit = cpu->jit;
+
+    if (cpu->hot_block) {
+        cpu->heat[cpu->hot_block % NUM_HEATS] = heat_to_be_hot(jit);
+        forget_jumps_to(jit, jit_cache_heat(jit->cache, cpu->hot_block));
+    }
+    cpu->hot_block = 0;
+    if (!cpu->num_worn)
+        return;
+    for (unsigned n = 0; n < cpu->num_worn; n++)
+        forget_jumps_to(jit, jit_cache_worn(jit->cache, cpu->worn[n] >> 8));
+    cpu->num_worn = 0;
+    atomic_fetch_and(&cpu->attention, ~(uint32_t)ATT_WORN);
+}
+
 /* Tier 0 goes on in the middle of the block, at cpu->pc. */
 static void split(struct cpu *cpu, struct jblock *b, bool often)
 {
@@ -330,6 +349,8 @@ static void split(struct cpu *cpu, struct jblock *b, bool often)
     uint32_t gen;
     gpa_t pa;
 
+    if (cpu->num_worn)
+        serve_code(cpu); /* before the copies, for which all may be flushed */
     if (!mmu_fetch(cpu, cpu->pc, &pa, &host))
         return;
     gen = mmu_code_hold(cpu->vm, pa);
@@ -385,24 +406,6 @@ static uint32_t run_translated(struct cpu *cpu, uint32_t exit)
     cpu->page_base = cpu->pc & ~4095ull;
     jit->entries++;
     return take_exit(cpu, jit_cache_enter(jit->cache, cpu, b));
-}
-
-/* What translated code asks the translator for. */
-static void serve_code(struct cpu *cpu)
-{
-    struct jit *jit = cpu->jit;
-
-    if (cpu->hot_block) {
-        cpu->heat[cpu->hot_block % NUM_HEATS] = heat_to_be_hot(jit);
-        forget_jumps_to(jit, jit_cache_heat(jit->cache, cpu->hot_block));
-    }
-    cpu->hot_block = 0;
-    if (!cpu->num_worn)
-        return;
-    for (unsigned n = 0; n < cpu->num_worn; n++)
-        forget_jumps_to(jit, jit_cache_worn(jit->cache, cpu->worn[n] >> 8));
-    cpu->num_worn = 0;
-    atomic_fetch_and(&cpu->attention, ~(uint32_t)ATT_WORN);
 }
 
 /* Now and then another thread's turn, and now and then all is forgotten. */
