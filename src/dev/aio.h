@@ -27,14 +27,16 @@ struct aio_job {
     struct iovec *iov;
     unsigned num_iov;
     uint64_t offset;
+    bool cached;                /* a write to a regular file: see aio_submit */
     int64_t (*call)(void *ctx); /* of AIO_CALL; what it returns is the result */
     void *ctx;                  /* borrowed */
     int64_t result;       /* bytes, perhaps too few, or a negative errno */
     struct aio_job *next; /* the engine's */
 };
 
-/* `done` gets each job, from aio_start or later; `idle` comes after some, when
-   no more are at hand, but not from aio_start. On the worker's thread. */
+/* `done` gets each job, from aio_submit or later; `idle` comes after some, when
+   no more are at hand, but not from aio_submit or aio_start. On the worker's
+   thread. */
 struct aio_hooks {
     void (*done)(void *ctx, struct aio_job *job);
     void (*idle)(void *ctx);
@@ -49,7 +51,8 @@ struct aio *aio_new(struct worker *w, unsigned depth, bool threads,
 void aio_free(struct aio *aio); /* drains; takes NULL */
 
 /* There must be less than `depth` under way. What was submitted begins with
-   aio_start at the latest. */
+   aio_start at the latest. A cached write is done here and now as long as the
+   host just copies such ones: to hand it over would cost as much again. */
 void aio_submit(struct aio *aio, struct aio_job *job);
 void aio_start(struct aio *aio);
 

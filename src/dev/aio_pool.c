@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/heap.h"
 #include "base/log.h"
@@ -31,27 +30,6 @@ struct pool {
 static struct pool *to_pool(struct aio *aio)
 {
     return container_of(aio, struct pool, base);
-}
-
-static void run_job(struct aio_job *job)
-{
-    if (job->op == AIO_CALL) {
-        job->result = job->call(job->ctx);
-        return;
-    }
-    do {
-        errno = 0;
-        if (job->op == AIO_READ)
-            job->result = preadv(job->fd, job->iov, (int)job->num_iov,
-                                 (off_t)job->offset);
-        else if (job->op == AIO_WRITE)
-            job->result = pwritev(job->fd, job->iov, (int)job->num_iov,
-                                  (off_t)job->offset);
-        else
-            job->result = fsync(job->fd);
-    } while (job->result < 0 && errno == EINTR);
-    if (job->result < 0)
-        job->result = -errno;
 }
 
 static void append(struct aio_job ***last, struct aio_job *job)
@@ -94,7 +72,7 @@ static void *pool_main(void *ctx)
 
     log_thread_name("squib disk");
     while ((job = next_todo(p)) != NULL) {
-        run_job(job);
+        aio_run(job);
         pthread_mutex_lock(&p->lock);
         append(&p->done_last, job);
         pthread_cond_signal(&p->done_more);

@@ -330,6 +330,7 @@ static void run_async(struct block *b, struct request *r)
         .iov = r->iov,
         .num_iov = r->num_iov,
         .offset = r->sector * BLOCK_SECTOR,
+        .cached = b->file.regular,
     };
     aio_submit(b->aio, &r->job);
 }

@@ -52,6 +52,7 @@ static int inspect(struct block_file *f, const char *path, struct err *e)
         log_warn("Disk size %llu is not a multiple of sector size %d; the "
                  "remainder will not be visible to the guest.",
                  (unsigned long long)bytes, BLOCK_SECTOR);
+    f->regular = S_ISREG(st.st_mode);
     f->sectors = (uint64_t)bytes / BLOCK_SECTOR;
     make_id(f, &st);
     return 0;

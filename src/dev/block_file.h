@@ -12,7 +12,8 @@
 enum { BLOCK_SECTOR = 512, BLOCK_ID_BYTES = 20 };
 
 struct block_file {
-    int fd; /* owned; -1: none */
+    int fd;       /* owned; -1: none */
+    bool regular; /* no block device */
     uint64_t sectors;
     char id[BLOCK_ID_BYTES]; /* what GET_ID says; NUL-padded, not terminated */
 };

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "base/macros.h"
+#include "dev/aio_engine.h"
 
 enum { DEPTH = 16, BLOCK = 1024 };
 
@@ -157,12 +158,86 @@ static void errors_are_the_hosts(void **state)
     }
 }
 
+static void submit(struct aio_job *job, enum aio_op op, bool cached)
+{
+    unsigned n = (unsigned)(job - jobs);
+
+    iov[n] = (struct iovec){.iov_base = data[n], .iov_len = BLOCK};
+    *job = (struct aio_job){
+        .op = op, .fd = fd, .iov = &iov[n], .num_iov = 1, .cached = cached};
+    aio_submit(aio, job);
+}
+
+/* Without a worker nothing comes back but from aio_start and aio_drain. */
+static void cached_writes(bool threads)
+{
+    char name[] = "aio-test-XXXXXX";
+
+    worker = NULL;
+    fd = mkstemp(name);
+    assert_true(fd >= 0);
+    unlink(name);
+    done = idle = 0;
+    open_aio(&threads);
+    assert_non_null(aio);
+
+    submit(&jobs[0], AIO_WRITE, true);
+    assert_int_equal(done, 1);
+    assert_int_equal(jobs[0].result, BLOCK);
+    submit(&jobs[1], AIO_WRITE, false);
+    assert_int_equal(done, 1);
+    submit(&jobs[2], AIO_WRITE, true); /* the other one has the file's lock */
+    assert_int_equal(done, 1);
+    aio_drain(aio);
+    assert_int_equal(done, 3);
+
+    submit(&jobs[0], AIO_FLUSH, false);
+    submit(&jobs[1], AIO_WRITE, true);
+    assert_int_equal(done, 3);
+    aio_drain(aio);
+    submit(&jobs[0], AIO_READ, false);
+    aio->writes_wait_ns = 0;           /* this host may be slow, too */
+    submit(&jobs[1], AIO_WRITE, true); /* a read is not in the way */
+    assert_int_equal(done, 6);
+    aio_drain(aio);
+    assert_int_equal(done, 7);
+
+    aio->writes_wait_ns = UINT64_MAX; /* the disk is slow */
+    submit(&jobs[0], AIO_WRITE, true);
+    assert_int_equal(done, 7);
+    aio_free(aio);
+    assert_int_equal(done, 8);
+    assert_int_equal(jobs[0].result, BLOCK);
+    close(fd);
+}
+
+static void cached_writes_are_done_at_once_while_nothing_waits(void **state)
+{
+    (void)state;
+    cached_writes(false);
+    cached_writes(true);
+}
+
+static void slow_writes_keep_the_worker_away_for_longer(void **state)
+{
+    uint64_t ms = 1000000, start = 1000 * ms;
+
+    (void)state;
+    assert_int_equal(aio_writes_wait(start, start + ms / 10), 0);
+    assert_int_equal(aio_writes_wait(start, start + ms), 0);
+    assert_int_equal(aio_writes_wait(start, start + 5 * ms), start + 85 * ms);
+    assert_int_equal(aio_writes_wait(start, start + 100 * ms),
+                     start + 1700 * ms);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_host_engine_moves_data),
         cmocka_unit_test(threads_move_data),
         cmocka_unit_test(errors_are_the_hosts),
+        cmocka_unit_test(cached_writes_are_done_at_once_while_nothing_waits),
+        cmocka_unit_test(slow_writes_keep_the_worker_away_for_longer),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
