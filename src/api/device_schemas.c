@@ -5,22 +5,19 @@
 #include "api/device_schemas.h"
 
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
 #include "base/macros.h"
+#include "dev/net.h"
 
 /* ---- words with a form ---- */
 
 static bool is_mac(const char *text, struct err *e)
 {
-    size_t n = 0;
+    uint8_t mac[NET_MAC_BYTES];
 
-    for (; n < 17 && text[n]; n++)
-        if (n % 3 == 2 ? text[n] != ':' : !isxdigit((unsigned char)text[n]))
-            break;
-    if (n == 17 && !text[n])
+    if (net_parse_mac(text, mac))
         return true;
     err_set(e, -EINVAL, "The provided MAC address is invalid.");
     return false;

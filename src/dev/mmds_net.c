@@ -61,14 +61,23 @@ static bool wants(void *ctx, const uint8_t *head, size_t len)
     }
 }
 
+/* A question, or IP whose TCP, if it has some, is all there. */
+static bool is_sound(const uint8_t *frame, size_t len, struct inet *in)
+{
+    if (!inet_parse(frame, len, in))
+        return false;
+    if (in->type == ETH_ARP)
+        return is_question(frame);
+    return in->proto != IP_TCP || inet_is_tcp(in);
+}
+
 static void take(void *ctx, const uint8_t *frame, size_t len)
 {
     struct mmds_net *m = ctx;
     struct inet in;
 
     metric_inc(&metrics.mmds.rx_accepted);
-    if (!inet_parse(frame, len, &in) ||
-        (in.type == ETH_ARP && !is_question(frame))) {
+    if (!is_sound(frame, len, &in)) {
         metric_inc(&metrics.mmds.rx_accepted_err);
     } else if (in.type == ETH_ARP) {
         memcpy(m->question, frame, sizeof(m->question));
@@ -77,8 +86,6 @@ static void take(void *ctx, const uint8_t *frame, size_t len)
     } else if (inet_is_tcp(&in)) {
         mmds_tcp_input(&m->tcp, frame, &in, host_mono_ns());
         metric_inc(&metrics.mmds.rx_count);
-    } else if (in.proto == IP_TCP) {
-        metric_inc(&metrics.mmds.rx_accepted_err);
     } else {
         metric_inc(&metrics.mmds.rx_accepted_unusual);
     }

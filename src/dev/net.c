@@ -11,8 +11,9 @@
 
 #include "dev/net.h"
 
+#include <ctype.h>
 #include <errno.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/heap.h"
@@ -727,16 +728,13 @@ void net_set_limits(struct virtio_dev *dev, const struct net_limits *limits)
 
 bool net_parse_mac(const char *text, uint8_t mac[NET_MAC_BYTES])
 {
-    unsigned v[NET_MAC_BYTES];
-    int end = 0;
-
-    if (strspn(text, "0123456789abcdefABCDEF:") != strlen(text) ||
-        sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &v[0], &v[1], &v[2], &v[3],
-               &v[4], &v[5], &end) != NET_MAC_BYTES ||
-        end != 17 || text[end])
-        return false;
-    for (unsigned k = 0; k < NET_MAC_BYTES; k++)
-        mac[k] = (uint8_t)v[k];
+    for (unsigned k = 0; k < NET_MAC_BYTES; k++, text += 3) {
+        if (!isxdigit((unsigned char)text[0]) ||
+            !isxdigit((unsigned char)text[1]) ||
+            text[2] != (k + 1 < NET_MAC_BYTES ? ':' : 0))
+            return false;
+        mac[k] = (uint8_t)strtoul(text, NULL, 16);
+    }
     return true;
 }
 

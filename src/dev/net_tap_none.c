@@ -2,6 +2,7 @@
 /* Hosts other than Linux have no TAPs. */
 
 #include <errno.h>
+#include <stddef.h>
 
 #include "dev/net_backend.h"
 

@@ -186,8 +186,7 @@ int devices_put_balloon(struct vm_devices *d, struct balloon_config *given,
 int devices_put_entropy(struct vm_devices *d, struct entropy_config *given,
                         struct err *e);
 int devices_put_memory_hotplug(struct vm_devices *d,
-                               struct memory_hotplug_config *given,
-                               struct err *e);
+                               struct memory_hotplug_config *c, struct err *e);
 int devices_put_mmds(struct vm_devices *d, struct mmds_config *given,
                      struct err *e);
 int devices_put_serial(struct vm_devices *d, struct serial_config *given,

@@ -238,6 +238,20 @@ static int read_bank(struct reader *r, struct bank *bank)
     return take(r, ']') ? 0 : bad(r, "',' or ']' was expected");
 }
 
+static uint32_t perm_of(char letter)
+{
+    switch (letter) {
+    case 'r':
+        return A64RUN_R;
+    case 'w':
+        return A64RUN_W;
+    case 'x':
+        return A64RUN_X;
+    default:
+        return 0;
+    }
+}
+
 static int read_perms(struct reader *r, uint32_t *out)
 {
     const char *s;
@@ -246,9 +260,11 @@ static int read_perms(struct reader *r, uint32_t *out)
 
     *out = 0;
     for (size_t n = 0; !err && n < len; n++) {
-        if (!memchr("rwx", s[n], 3))
+        uint32_t perm = perm_of(s[n]);
+
+        if (!perm)
             return bad(r, "permissions are made of r, w and x");
-        *out |= s[n] == 'r' ? A64RUN_R : s[n] == 'w' ? A64RUN_W : A64RUN_X;
+        *out |= perm;
     }
     return err;
 }

@@ -53,6 +53,7 @@ enum {
 struct extent {
     uint64_t first, last;
     uint32_t perms;
+    uint32_t zero; /* where padding would be: a layout is compared as bytes */
 };
 
 struct layout {

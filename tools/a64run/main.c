@@ -279,7 +279,7 @@ int main(int argc, char **argv)
             mask = parsed.mask_features;
         } else if (!strcmp(argv[n], "--format")) {
             binary = !strcmp(value, "binary");
-            if (!binary && strcmp(value, "json"))
+            if (!binary && strcmp(value, "json") != 0)
                 return misused("formats are json and binary");
         } else {
             return misused("unknown option");

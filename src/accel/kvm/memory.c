@@ -6,6 +6,7 @@
  */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "accel/kvm/kvm_impl.h"
@@ -101,8 +102,8 @@ static int check_reach(const struct accel_vm *vm, const struct kvm_slot *s,
         return 0;
     return err_set(e, -E2BIG,
                    "kvm: this host's guests have addresses of %u bits, and "
-                   "memory would end at %#llx: give the guest less",
-                   vm->ipa_bits, (unsigned long long)(s->base + s->bytes));
+                   "memory would end at %#" PRIx64 ": give the guest less",
+                   vm->ipa_bits, s->base + s->bytes);
 }
 
 int kvm_memory_sync(struct accel_vm *vm, struct err *e)

@@ -101,9 +101,7 @@ static uint64_t post(struct cpu *to, const struct work *work, unsigned flags)
     box->all |= (flags & POST_ALL) != 0;
     box->code |= (flags & POST_CODE) != 0;
     box->writes |= (flags & POST_WRITES) != 0;
-    if (work && work->kind == WORK_ALL)
-        box->all = true;
-    else if (work && box->num == MMU_RING)
+    if (work && (work->kind == WORK_ALL || box->num == MMU_RING))
         box->all = true;
     else if (work && !box->all)
         box->ring[box->num++] = *work;
