@@ -13,7 +13,7 @@ export BUILD CPUS MEM KERNEL INITRD APPEND
 ISA_CASES ?= 2000000
 ISA_SEED  ?= $(shell date +%s)
 
-.PHONY: isa-fuzz test-guest-jits test-guest-programs contract all run arm64 test test-kvm bench bench-kvm soak fmt fmt-check clean guest-kernel debian-rootfs help
+.PHONY: isa-fuzz test-guest-jits test-guest-programs contract all run arm64 test test-kvm bench bench-kvm soak fmt fmt-check lint clean guest-kernel debian-rootfs help
 
 all:
 	@tools/setup build
@@ -99,6 +99,10 @@ fmt-check:
 	@tools/setup test
 	@tools/fmt --check
 
+lint:
+	@tools/setup test
+	@tools/lint
+
 guest-kernel:
 	@tools/setup kernel
 	@tools/guest-kernel/build
@@ -133,6 +137,7 @@ help:
 	@echo "                    then 100 boots, never twice the same way"
 	@echo "                    BOOTS=100 SEED=N"
 	@echo "make fmt-check      check the format of the C code; make fmt mends it"
+	@echo "make lint           read the C code with clang-tidy and cppcheck"
 	@echo "make guest-kernel   build a small fast-booting arm64 kernel"
 	@echo "make debian-rootfs  make a Debian 12 disk for guests; root, and minutes"
 	@echo "make clean          remove what was built, keep what was fetched"

@@ -545,6 +545,8 @@ def main(words):
             if do_build(build):
                 built.append(build)
         built[0] = PLAIN
+        if wanted("checks"):
+            check("clang-tidy and cppcheck", ["tools/lint"])
         for build in built:
             if build is not CLANG and wanted(build.name):
                 unit_tests(build)
