@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/macros.h"
 
 uint64_t host_wall_s(void);  /* seconds since 1970 */
 uint64_t host_wall_ns(void); /* the same in ns */
@@ -54,6 +55,14 @@ void host_random(void *buf, size_t bytes);
    write. NULL on failure, with the sentence in *e. */
 void *host_reserve(uint64_t bytes, struct err *e);
 void host_unreserve(void *p, uint64_t bytes);
+
+/* Areas of 16 MiB and more begin at a multiple of this, as do huge pages. */
+#define HOST_HUGE_PAGE (2 * MIB)
+
+/* From here on the host may use huge pages, which cost as much memory whether
+   much or little of them is touched, but a fifth of the time if all is. Both
+   arguments are multiples of HOST_HUGE_PAGE. */
+void host_prefer_huge(void *p, uint64_t bytes);
 
 /* The same, but nobody may touch it, so that no host counts it as promised,
    until host_allow has made whole pages of it what host_reserve gives. */

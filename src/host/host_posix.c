@@ -144,25 +144,24 @@ static void *map(uint64_t bytes, int prot)
 
 /* A hypervisor can use the host's huge pages for a guest only where guest and
    host address lie alike in them: large areas begin with one. */
-#define HUGE_PAGE (2 * MIB)
-
 static void *map_aligned(uint64_t bytes, int prot)
 {
-    uint64_t more = sat_add64(bytes, HUGE_PAGE), head;
+    uint64_t more = sat_add64(bytes, HOST_HUGE_PAGE), head;
     char *p = map(more, prot);
 
     if (p == MAP_FAILED)
         return p;
-    head = align_up((uintptr_t)p, HUGE_PAGE) - (uintptr_t)p;
+    head = align_up((uintptr_t)p, HOST_HUGE_PAGE) - (uintptr_t)p;
     if (head)
         munmap(p, (size_t)head);
-    munmap(p + head + bytes, (size_t)(HUGE_PAGE - head));
+    munmap(p + head + bytes, (size_t)(HOST_HUGE_PAGE - head));
     return p + head;
 }
 
 static void *reserve(uint64_t bytes, int prot, struct err *e)
 {
-    bool is_large = bytes >= 8 * HUGE_PAGE && bytes % host_page_bytes() == 0;
+    bool is_large =
+        bytes >= 8 * HOST_HUGE_PAGE && bytes % host_page_bytes() == 0;
     void *p = is_large ? map_aligned(bytes, prot) : map(bytes, prot);
 
     if (p == MAP_FAILED) {
@@ -178,6 +177,16 @@ static void *reserve(uint64_t bytes, int prot, struct err *e)
 void *host_reserve(uint64_t bytes, struct err *e)
 {
     return reserve(bytes, PROT_READ | PROT_WRITE, e);
+}
+
+void host_prefer_huge(void *p, uint64_t bytes)
+{
+#ifdef __linux__
+    madvise(p, (size_t)bytes, MADV_HUGEPAGE);
+#else
+    (void)p;
+    (void)bytes;
+#endif
 }
 
 void *host_reserve_nothing(uint64_t bytes, struct err *e)

@@ -315,7 +315,7 @@ static void test_jit_flush_forgets_jumps_and_links(void **state)
 
     (void)state;
     jit_flush(r->cpu->jit);
-    for (unsigned n = 0; n < 4; n++) /* what was forgotten waits longer */
+    for (unsigned n = 0; n < 6; n++) /* what was forgotten waits longer */
         assert_int_equal(run_at(r, CODE, 0, 0), EXIT_SMCCC);
     assert_int_equal(stat_of(r, "jit_blocks"), blocks);
     for (unsigned n = 0; n < 2; n++)

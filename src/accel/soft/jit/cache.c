@@ -8,7 +8,7 @@
 #include "host/host.h"
 
 enum { META_SHARE = 2 }; /* the side tables may take half of the code's size */
-enum { PIECE_BYTES = 256 << 10 /* of the pool */ };
+enum { PIECE_BYTES = 2 << 20 /* of the pool */ };
 
 void jit_cache_set_regs(struct jit_cache *cache, const struct tr_regs *regs)
 {
@@ -21,19 +21,32 @@ void jit_cache_set_regs(struct jit_cache *cache, const struct tr_regs *regs)
     cache->start = cache->used = (uint64_t)(c.p - c.base);
 }
 
+/* Of a table that grows: huge pages from the second on, as most CPUs' need no
+   more than the first. */
+static void *reserve_table(uint64_t bytes)
+{
+    uint8_t *p = host_reserve(bytes, NULL);
+    uint64_t whole = align_down(bytes, HOST_HUGE_PAGE);
+
+    if (p && whole > HOST_HUGE_PAGE && (uintptr_t)p % HOST_HUGE_PAGE == 0)
+        host_prefer_huge(p + HOST_HUGE_PAGE, whole - HOST_HUGE_PAGE);
+    return p;
+}
+
 static int cache_map(struct jit_cache *cache, uint64_t bytes)
 {
     if (host_code_init(&cache->code, bytes, NULL) < 0)
         return -1;
     cache->meta_bytes = bytes / META_SHARE;
     cache->max_exits = (uint32_t)(bytes / 64);
-    cache->meta = host_reserve(cache->meta_bytes, NULL);
+    cache->meta = reserve_table(cache->meta_bytes);
     cache->exits =
-        host_reserve((uint64_t)cache->max_exits * sizeof(struct jexit), NULL);
+        reserve_table((uint64_t)cache->max_exits * sizeof(struct jexit));
     cache->max_sites = (uint32_t)(bytes / 64);
     cache->sites =
         host_reserve((uint64_t)cache->max_sites * sizeof(struct jsite), NULL);
-    if (!cache->meta || !cache->exits || !cache->sites)
+    if (!cache->meta || !cache->exits || !cache->sites ||
+        jtable_init(&cache->table) < 0)
         return -1;
     jit_cache_set_regs(cache, &tr_regs_usual);
     return 0;
@@ -64,6 +77,20 @@ static void give_back(struct jit_cache *cache)
     atomic_fetch_add(cache->pool, taken);
 }
 
+/* Code that is spread over many pages is slow to run, and each page of the host
+   is slow to get. Of the first huge page half must be used: most CPUs need no
+   more. */
+void cache_back(struct jit_cache *cache)
+{
+    uint64_t from = cache->backed;
+
+    if (cache->used < MAX(from, HOST_HUGE_PAGE / 2) ||
+        cache->granted - from < HOST_HUGE_PAGE)
+        return;
+    host_code_back(&cache->code, from);
+    cache->backed += HOST_HUGE_PAGE;
+}
+
 bool cache_take_piece(struct jit_cache *cache)
 {
     uint64_t left = atomic_load(cache->pool);
@@ -84,6 +111,7 @@ void jit_cache_free(struct jit_cache *cache)
         return;
     give_back(cache);
     host_code_release(&cache->code);
+    jtable_release(&cache->table);
     host_unreserve(cache->meta, cache->meta_bytes);
     host_unreserve(cache->exits,
                    (uint64_t)cache->max_exits * sizeof(struct jexit));
@@ -92,10 +120,9 @@ void jit_cache_free(struct jit_cache *cache)
     heap_free(cache);
 }
 
-struct jblock **cache_chain_of(struct jit_cache *cache, gpa_t pa, uint32_t mode)
+static uint32_t hash_of(gpa_t pa, uint32_t mode)
 {
-    return &cache->hash[cache_mix(pa >> 2 ^ (uint64_t)mode << 40) >>
-                        (64 - HASH_BITS)];
+    return (uint32_t)(cache_mix(pa >> 2 ^ (uint64_t)mode << 40) >> 32);
 }
 
 static struct jpage **page_chain_of(struct jit_cache *cache, gpa_t base)
@@ -106,12 +133,10 @@ static struct jpage **page_chain_of(struct jit_cache *cache, gpa_t base)
 /* The tables are large, and a small arena is emptied often. */
 static void empty_tables(struct jit_cache *cache)
 {
-    for (const struct jpage *p = cache->pages; p; p = p->all) {
+    for (const struct jpage *p = cache->pages; p; p = p->all)
         *page_chain_of(cache, p->pa) = NULL;
-        for (const struct jblock *b = p->blocks; b; b = b->page_next)
-            *cache_chain_of(cache, b->pa, b->mode) = NULL;
-    }
     cache->pages = NULL;
+    jtable_empty(&cache->table);
 }
 
 void jit_cache_flush(struct jit_cache *cache)
@@ -126,6 +151,8 @@ void jit_cache_flush(struct jit_cache *cache)
     cache->stats.flushes++;
     if (cache->granted > cache->own) {
         host_code_discard(&cache->code, cache->own);
+        cache->backed =
+            MIN(cache->backed, align_down(cache->own, HOST_HUGE_PAGE));
         give_back(cache);
     }
 }
@@ -185,14 +212,10 @@ struct jpage *cache_page_of(struct jit_cache *cache, gpa_t pa, uint32_t gen)
     return p;
 }
 
-static void unhash(struct jit_cache *cache, const struct jblock *b)
+void cache_show(struct jit_cache *cache, const struct jblock *b)
 {
-    struct jblock **p = cache_chain_of(cache, b->pa, b->mode);
-
-    while (*p && *p != b)
-        p = &(*p)->next;
-    if (*p)
-        *p = b->next;
+    jtable_add(&cache->table, hash_of(b->pa, b->mode),
+               cache_number_at(cache, b));
 }
 
 void cache_forget(struct jit_cache *cache, struct jblock *b)
@@ -200,7 +223,8 @@ void cache_forget(struct jit_cache *cache, struct jblock *b)
     struct jblock **p = &b->page->blocks;
 
     cache_unlink(cache, b);
-    unhash(cache, b);
+    jtable_drop(&cache->table, hash_of(b->pa, b->mode),
+                cache_number_at(cache, b));
     while (*p && *p != b)
         p = &(*p)->page_next;
     if (*p)
@@ -222,13 +246,29 @@ bool cache_is_same(const struct jblock *b, int32_t page, const uint8_t *host)
     return true;
 }
 
+static struct jblock *look_up(const struct jit_cache *cache, gpa_t pa,
+                              uint32_t mode)
+{
+    const struct jtable *t = &cache->table;
+    uint32_t hash = hash_of(pa, mode), at = jtable_first(t, hash);
+
+    for (; t->entry[at].number; at = jtable_next(t, at)) {
+        struct jblock *b;
+
+        if (t->entry[at].hash != hash)
+            continue;
+        b = cache_block_at(cache, t->entry[at].number);
+        if (b->pa == pa && b->mode == mode)
+            return b;
+    }
+    return NULL;
+}
+
 struct jblock *jit_cache_find(struct jit_cache *cache, gpa_t pa, uint32_t mode,
                               const uint8_t *host, uint32_t gen)
 {
-    struct jblock *b = *cache_chain_of(cache, pa, mode);
+    struct jblock *b = look_up(cache, pa, mode);
 
-    while (b && (b->pa != pa || b->mode != mode))
-        b = b->next;
     if (!b || b->gen == gen)
         return b;
     if (cache_is_same(b, 0, host - (pa & 4095))) {

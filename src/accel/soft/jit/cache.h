@@ -21,12 +21,12 @@
 struct jpage;
 
 struct jblock {
-    struct jblock *next;      /* in its hash chain */
-    struct jblock *page_next; /* in its page */
-    struct jpage *page;
     gpa_t pa;
     uint32_t mode;
-    uint32_t gen; /* of the page when the words were last compared */
+    uint32_t gen;   /* of the page when the words were last compared */
+    uint8_t *entry; /* in the writable view */
+    struct jpage *page;
+    struct jblock *page_next; /* in its page */
     uint32_t count;
     uint32_t incoming; /* number + 1 of the first exit linked here */
     uint32_t bytes;
@@ -34,7 +34,6 @@ struct jblock {
     bool sets_flags;       /* before it reads them: translate_sets_flags */
     bool is_forgotten;     /* not to be found any more */
     bool is_replaced;      /* its code begins with a jump elsewhere */
-    uint8_t *entry;        /* in the writable view */
     const uint32_t *words; /* count of them, as translated */
     const struct trace_part *parts; /* of those */
     uint32_t num_parts;

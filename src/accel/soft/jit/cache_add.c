@@ -20,7 +20,7 @@ static bool has_room(struct jit_cache *cache, unsigned count)
         cache->num_exits + TR_MAX_EXITS > cache->max_exits ||
         cache->num_sites + TR_MAX_SPANS > cache->max_sites)
         return false;
-    return true;
+    return jtable_make_room(&cache->table);
 }
 
 static const uint32_t *keep_words(struct jit_cache *cache,
@@ -46,11 +46,9 @@ static struct jblock *keep_block(struct jit_cache *cache,
 {
     const struct block *src = from->blk;
     struct jblock *b = cache_meta_take(cache, sizeof(*b));
-    struct jblock **chain = cache_chain_of(cache, src->pa, src->mode);
     struct jpage *page = cache_page_of(cache, src->pa, gen);
 
-    *b = (struct jblock){.next = *chain,
-                         .page_next = page->blocks,
+    *b = (struct jblock){.page_next = page->blocks,
                          .page = page,
                          .pa = src->pa,
                          .mode = src->mode,
@@ -60,7 +58,8 @@ static struct jblock *keep_block(struct jit_cache *cache,
                          .words = keep_words(cache, src),
                          .parts = keep_parts(cache, from),
                          .num_parts = from->num_parts};
-    *chain = page->blocks = b;
+    page->blocks = b;
+    cache_show(cache, b);
     return b;
 }
 
@@ -99,6 +98,7 @@ static bool translate(struct jit_cache *cache, const struct source *from,
 static bool make_code(struct jit_cache *cache, const struct source *from,
                       bool copies)
 {
+    cache_back(cache);
     while (!translate(cache, from, copies)) {
         if (cache_take_piece(cache))
             continue;

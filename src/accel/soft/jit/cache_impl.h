@@ -5,9 +5,10 @@
    (new blocks), cache_link.c (exits) and cache_hot.c (hot places) only. */
 
 #include "accel/soft/jit/cache.h"
+#include "accel/soft/jit/table.h"
 #include "accel/soft/jit/translate.h"
 
-enum { HASH_BITS = 16, PAGE_HASH_BITS = 12 };
+enum { PAGE_HASH_BITS = 12 };
 enum { HOT_BITS = 13, HOT_WAYS = 4 /* places of one hash */ };
 
 struct jpage {
@@ -56,12 +57,13 @@ struct jit_cache {
     uint64_t chaos;
     uint64_t start, used;  /* of code.rw: behind the glue; the first free */
     uint64_t own, granted; /* bytes: without the pool, with what is of it */
+    uint64_t backed;       /* bytes that need not be asked for any more */
     _Atomic uint64_t *pool;
     uint8_t *meta; /* owned: blocks, pages, words */
     uint64_t meta_bytes, meta_used;
     struct jexit *exits; /* owned, lazily backed */
     uint32_t num_exits, max_exits;
-    struct jblock *hash[1 << HASH_BITS];
+    struct jtable table; /* of the blocks that may be found */
     struct jpage *page_hash[1 << PAGE_HASH_BITS];
     struct jpage *pages;
     uint32_t epoch;
@@ -79,9 +81,15 @@ static inline uint64_t cache_mix(uint64_t x)
 }
 
 /* A block's number says where it is. */
+static inline uint32_t cache_number_at(const struct jit_cache *cache,
+                                       const void *at)
+{
+    return (uint32_t)(((const uint8_t *)at - cache->meta) / 8) + 1;
+}
+
 static inline uint32_t cache_next_number(const struct jit_cache *cache)
 {
-    return (uint32_t)(cache->meta_used / 8) + 1;
+    return cache_number_at(cache, cache->meta + cache->meta_used);
 }
 
 static inline struct jblock *cache_block_at(const struct jit_cache *cache,
@@ -92,14 +100,17 @@ static inline struct jblock *cache_block_at(const struct jit_cache *cache,
 
 /* ---- cache.c ---- */
 
-struct jblock **cache_chain_of(struct jit_cache *cache, gpa_t pa,
-                               uint32_t mode);
+/* From now on b is found. */
+void cache_show(struct jit_cache *cache, const struct jblock *b);
 
 /* The page of pa, made with that generation if need be. */
 struct jpage *cache_page_of(struct jit_cache *cache, gpa_t pa, uint32_t gen);
 
 /* Room was made sure of by has_room of cache_add.c. */
 void *cache_meta_take(struct jit_cache *cache, uint64_t bytes);
+
+/* Asks the host for larger pages for what the arena grows into. */
+void cache_back(struct jit_cache *cache);
 
 /* One more piece of the pool for the arena; false: there is none. */
 bool cache_take_piece(struct jit_cache *cache);

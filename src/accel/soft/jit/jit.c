@@ -22,7 +22,7 @@
 #include "accel/soft/mmu.h"
 #include "base/heap.h"
 
-enum { RUNS_IN_TIER_0 = 2, NO_EXIT = 0, MISSED_BITS = 8 };
+enum { RUNS_IN_TIER_0 = 3, NO_EXIT = 0, MISSED_BITS = 8 };
 enum { MAX_DOUBLINGS = 12, CHAOS_DOUBLINGS = 3 /* it means to translate */ };
 
 struct jit {
@@ -271,7 +271,7 @@ static struct jblock *find_slow(struct cpu *cpu, struct jit_jump *j)
     b = jit_cache_find(jit->cache, pa, cpu->mode, host, gen);
     if (!b) {
         cold = interp_block(cpu, pa, host, gen);
-        is_due = jit_cache_is_due(jit->cache, pa, cpu->mode);
+        is_due = cold->times && jit_cache_is_due(jit->cache, pa, cpu->mode);
         if (!is_due && !is_hot(jit, cold)) {
             interp_run_block(cpu, cold);
             jit->cold++;
