@@ -4,30 +4,19 @@
  * reverse and CRC32, and REV16.
  */
 
+#include "accel/soft/jit/em_int.h"
 #include "accel/soft/jit/jit.h"
 #include "accel/soft/jit/simd.h"
-
-static bool is_x(const struct insn *i)
-{
-    return BIT(i->word, 31);
-}
-
-static void bswap(struct tr *t, bool w, unsigned reg)
-{
-    x64_rex(&t->c, w, 0, 0, reg, false);
-    x64_u8(&t->c, 0x0f);
-    x64_u8(&t->c, 0xc8 | (reg & 7));
-}
 
 /* Bytes in reverse, then the bits of each by tables of nibbles. */
 static bool em_rbit(struct tr *t, const struct insn *i)
 {
-    bool w = is_x(i);
+    bool w = int_is_x(i);
 
     if (!simd_ok(t))
         return false;
     t_get_to(t, w, RAX, i->rn);
-    bswap(t, w, RAX);
+    x64_bswap(&t->c, w, RAX);
     x64_vex_rr(&t->c, V_MOVD_TO, w, X1, 0, RAX);
     v_rbit8(t, X1);
     x64_vex_rr(&t->c, V_MOVD_FROM, w, X0, 0, RAX);
@@ -37,7 +26,7 @@ static bool em_rbit(struct tr *t, const struct insn *i)
 
 static bool em_rev16(struct tr *t, const struct insn *i)
 {
-    bool w = is_x(i);
+    bool w = int_is_x(i);
 
     t_get_to(t, w, RAX, i->rn);
     x64_mov_imm(&t->c, RDX, w ? 0x00ff00ff00ff00ff : 0x00ff00ff);
@@ -81,8 +70,11 @@ static bool em_crc32(struct tr *t, const struct insn *i)
     return true;
 }
 
+/* clang-format off */
 const struct jit_emitter jit_bits_emitters[] = {
-    {OP_RBIT_w, em_rbit},   {OP_RBIT_x, em_rbit},  {OP_REV16_w, em_rev16},
-    {OP_REV16_x, em_rev16}, {OP_CRC32B, em_crc32}, {OP_CRC32H, em_crc32},
-    {OP_CRC32W, em_crc32},  {OP_CRC32X, em_crc32}, {0, NULL},
+    BOTH(RBIT, em_rbit), BOTH(REV16, em_rev16),
+    {OP_CRC32B, em_crc32}, {OP_CRC32H, em_crc32},
+    {OP_CRC32W, em_crc32}, {OP_CRC32X, em_crc32},
+    {0, NULL},
 };
+/* clang-format on */

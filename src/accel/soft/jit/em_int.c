@@ -5,12 +5,7 @@
  * rax. 32-bit operations zero the upper half by themselves.
  */
 
-#include "accel/soft/jit/tr.h"
-
-static bool is_x(const struct insn *i)
-{
-    return i->word >> 31;
-}
+#include "accel/soft/jit/em_int.h"
 
 /* A register to make rd in that is not where `other` lives. */
 static unsigned dst_not(const struct tr *t, const struct insn *i,
@@ -69,7 +64,7 @@ static bool em_movk(struct tr *t, const struct insn *i)
     unsigned shift = 16 * FIELD(i, 22, 21);
     unsigned dst = t_dst(t, i->rd, RAX);
 
-    t_get_to(t, is_x(i), dst, i->rd == REG_SINK ? REG_ZERO : i->rd);
+    t_get_to(t, int_is_x(i), dst, i->rd == REG_SINK ? REG_ZERO : i->rd);
     if (shift == 0) {
         x64_u8(&t->c, 0x66); /* mov r16, imm16 */
         x64_rex(&t->c, false, 0, 0, dst, false);
@@ -77,9 +72,9 @@ static bool em_movk(struct tr *t, const struct insn *i)
         x64_u16(&t->c, (unsigned)i->imm);
     } else {
         x64_mov_imm(&t->c, RCX, ~(0xffffull << shift));
-        x64_alu_rr(&t->c, is_x(i), ALU_AND, dst, RCX);
+        x64_alu_rr(&t->c, int_is_x(i), ALU_AND, dst, RCX);
         x64_mov_imm(&t->c, RCX, i->imm);
-        x64_alu_rr(&t->c, is_x(i), ALU_OR, dst, RCX);
+        x64_alu_rr(&t->c, int_is_x(i), ALU_OR, dst, RCX);
     }
     t_put(t, i->rd, dst);
     return true;
@@ -90,7 +85,7 @@ static bool em_movk(struct tr *t, const struct insn *i)
 static bool alu_imm(struct tr *t, const struct insn *i, enum x64_alu op,
                     uint64_t imm, unsigned set)
 {
-    bool w = is_x(i);
+    bool w = int_is_x(i);
     unsigned dst = t_dst(t, i->rd, RAX);
 
     if (set && i->rd == REG_SINK && op == ALU_SUB && fits_i32(imm)) {
@@ -163,8 +158,7 @@ static bool em_ands_imm(struct tr *t, const struct insn *i)
 
 /* With a second register, shifted or extended into rcx when it is not plain. */
 
-/* dst = g rotated right by n, which is not 0. Keeps flags with BMI. */
-static void rotated(struct tr *t, bool w, unsigned dst, unsigned g, unsigned n)
+void int_rotate(struct tr *t, bool w, unsigned dst, unsigned g, unsigned n)
 {
     if (!(t->features & JIT_BMI) || g == REG_ZERO) {
         t_get_to(t, w, dst, g);
@@ -185,12 +179,12 @@ static void shifted_to_rcx(struct tr *t, const struct insn *i)
     unsigned n = FIELD(i, 15, 10);
 
     if (n && FIELD(i, 23, 22) == 3) {
-        rotated(t, is_x(i), RCX, i->rm, n);
+        int_rotate(t, int_is_x(i), RCX, i->rm, n);
         return;
     }
-    t_get_to(t, is_x(i), RCX, i->rm);
+    t_get_to(t, int_is_x(i), RCX, i->rm);
     if (n)
-        x64_shift_imm(&t->c, is_x(i), ops[FIELD(i, 23, 22)], RCX, n);
+        x64_shift_imm(&t->c, int_is_x(i), ops[FIELD(i, 23, 22)], RCX, n);
 }
 
 static void extended_to_rcx(struct tr *t, const struct insn *i, bool shift_too)
@@ -215,7 +209,7 @@ static bool add_scaled(struct tr *t, const struct insn *i, unsigned index,
 {
     unsigned dst = t_dst(t, i->rd, RAX);
 
-    x64_lea_sib(&t->c, is_x(i), dst, t_get(t, i->rn, RAX), index, n, 0);
+    x64_lea_sib(&t->c, int_is_x(i), dst, t_get(t, i->rn, RAX), index, n, 0);
     t_put(t, i->rd, dst);
     t->flags_kept = true;
     return true;
@@ -228,7 +222,7 @@ static unsigned first_operand(struct tr *t, const struct insn *i)
     unsigned dst = t_dst(t, i->rd, RAX);
 
     if (dst == RAX)
-        t_get_to(t, is_x(i), dst, i->rn);
+        t_get_to(t, int_is_x(i), dst, i->rn);
     return dst;
 }
 
@@ -236,7 +230,7 @@ static unsigned first_operand(struct tr *t, const struct insn *i)
 static bool alu_rcx(struct tr *t, const struct insn *i, unsigned dst,
                     enum x64_alu op, unsigned set)
 {
-    bool w = is_x(i);
+    bool w = int_is_x(i);
 
     if (dst != RAX)
         t_get_to(t, w, dst, i->rn);
@@ -250,7 +244,7 @@ static bool alu_rcx(struct tr *t, const struct insn *i, unsigned dst,
 /* rd = rn & ~rcx, with BMI */
 static bool and_not_rcx(struct tr *t, const struct insn *i, unsigned set)
 {
-    bool w = is_x(i);
+    bool w = int_is_x(i);
     unsigned dst = t_dst(t, i->rd, RAX);
 
     if (i->rn == REG_ZERO || t_pinned(t, i->rn) >= 0)
@@ -267,7 +261,7 @@ static bool and_not_rcx(struct tr *t, const struct insn *i, unsigned set)
 static bool alu_plain(struct tr *t, const struct insn *i, enum x64_alu op,
                       unsigned set)
 {
-    bool w = is_x(i);
+    bool w = int_is_x(i);
     unsigned dst;
 
     if (!set && op == ALU_ADD && i->rn != REG_ZERO && i->rm != REG_ZERO) {
@@ -302,7 +296,7 @@ static bool mov_reg(struct tr *t, const struct insn *i)
     unsigned dst = t_dst(t, i->rd, RAX);
 
     t->flags_kept = true;
-    t_get_to(t, is_x(i), dst, i->rm);
+    t_get_to(t, int_is_x(i), dst, i->rm);
     t_put(t, i->rd, dst);
     return true;
 }
@@ -327,7 +321,7 @@ static bool alu_shift(struct tr *t, const struct insn *i, enum x64_alu op,
     dst = first_operand(t, i);
     shifted_to_rcx(t, i);
     if (invert)
-        x64_f7(&t->c, is_x(i), 2, RCX);
+        x64_f7(&t->c, int_is_x(i), 2, RCX);
     return alu_rcx(t, i, dst, op, set);
 }
 
@@ -391,7 +385,7 @@ static void carry_in(struct tr *t, bool inverted)
 static bool alu_carry(struct tr *t, const struct insn *i, enum x64_alu op,
                       unsigned set)
 {
-    bool w = is_x(i);
+    bool w = int_is_x(i);
 
     carry_in(t, op == ALU_SBB);
     t_get_to(t, w, RAX, i->rn);
@@ -427,7 +421,7 @@ static bool em_sbcs(struct tr *t, const struct insn *i)
 static bool cond_compare(struct tr *t, const struct insn *i, bool is_cmp,
                          bool has_imm)
 {
-    bool w = is_x(i);
+    bool w = int_is_x(i);
     unsigned cond = FIELD(i, 15, 12), imm = FIELD(i, 20, 16);
     unsigned a;
 
@@ -482,7 +476,7 @@ static bool cond_set(struct tr *t, const struct insn *i, enum x64_cc cc,
     x64_setcc(&t->c, minus ? cc : cc ^ 1, RAX);
     x64_op_rr(&t->c, false, 0x1b6, dst, RAX); /* movzx */
     if (minus)
-        x64_lea(&t->c, is_x(i), dst, dst, -1);
+        x64_lea(&t->c, int_is_x(i), dst, dst, -1);
     t_put(t, i->rd, dst);
     return true;
 }
@@ -492,7 +486,7 @@ static bool cond_set(struct tr *t, const struct insn *i, enum x64_cc cc,
 static bool cond_select(struct tr *t, const struct insn *i, bool invert,
                         bool plus_one)
 {
-    bool w = is_x(i);
+    bool w = int_is_x(i);
     unsigned cond = FIELD(i, 15, 12);
     enum x64_cc cc;
 
@@ -542,388 +536,27 @@ static bool em_csneg(struct tr *t, const struct insn *i)
     return cond_select(t, i, true, true);
 }
 
-/* A bitfield move that is an extension is one move, by ops[] for a byte, a
-   halfword and a word; else false. */
-static bool extend(struct tr *t, const struct insn *i, const uint16_t ops[3],
-                   bool wide)
-{
-    unsigned r = i->imm & 63, s = (unsigned)(i->imm >> 8);
-    unsigned op, src, dst = t_dst(t, i->rd, RAX);
-
-    if (r != 0 || (s != 7 && s != 15 && s != 31))
-        return false;
-    op = ops[s == 7 ? 0 : s == 15 ? 1 : 2];
-    src = t_get(t, i->rn, RAX);
-    x64_rex(&t->c, wide, dst, 0, src, s == 7);
-    x64_opcode(&t->c, op);
-    x64_modrm_reg(&t->c, dst, src);
-    t_put(t, i->rd, dst);
-    t->flags_kept = true;
-    return true;
-}
-
-/* Bitfield moves. The common aliases are one or two shifts. */
-static bool em_ubfm(struct tr *t, const struct insn *i)
-{
-    bool w = is_x(i);
-    unsigned bits = w ? 64 : 32, r = i->imm & 63, s = (unsigned)(i->imm >> 8);
-    unsigned dst = t_dst(t, i->rd, RAX);
-
-    if (extend(t, i, (const uint16_t[]){0x1b6, 0x1b7, 0x8b}, false))
-        return true; /* UXTB, UXTH, UXTW */
-    t_get_to(t, w, dst, i->rn);
-    if (s >= r) { /* LSR, UBFX */
-        if (s != bits - 1)
-            x64_shift_imm(&t->c, w, SH_SHL, dst, bits - 1 - s);
-        if (bits - 1 - s + r)
-            x64_shift_imm(&t->c, w, SH_SHR, dst, bits - 1 - s + r);
-    } else { /* LSL, UBFIZ */
-        x64_shift_imm(&t->c, w, SH_SHL, dst, bits - 1 - s);
-        if (r - 1 - s)
-            x64_shift_imm(&t->c, w, SH_SHR, dst, r - 1 - s);
-    }
-    t_put(t, i->rd, dst);
-    return true;
-}
-
-static bool em_sbfm(struct tr *t, const struct insn *i)
-{
-    bool w = is_x(i);
-    unsigned bits = w ? 64 : 32, r = i->imm & 63, s = (unsigned)(i->imm >> 8);
-    unsigned dst = t_dst(t, i->rd, RAX);
-
-    if (extend(t, i, (const uint16_t[]){0x1be, 0x1bf, 0x63}, w))
-        return true; /* SXTB, SXTH, SXTW */
-    t_get_to(t, w, dst, i->rn);
-    x64_shift_imm(&t->c, w, SH_SHL, dst, bits - 1 - s);
-    x64_shift_imm(&t->c, w, SH_SAR, dst, s >= r ? bits - 1 - s + r : r - 1 - s);
-    t_put(t, i->rd, dst);
-    return true;
-}
-
-/* BFI and BFXIL: the field in rcx, the rest of rd in rax. */
-static bool em_bfm(struct tr *t, const struct insn *i)
-{
-    bool w = is_x(i);
-    unsigned bits = w ? 64 : 32, r = i->imm & 63, s = (unsigned)(i->imm >> 8);
-    unsigned width = s >= r ? s - r + 1 : s + 1;
-    unsigned lsb = s >= r ? 0 : bits - r;
-    uint64_t field = width >= 64 ? ~0ull : (1ull << width) - 1;
-
-    t_get_to(t, w, RCX, i->rn);
-    if (s >= r && r)
-        x64_shift_imm(&t->c, w, SH_SHR, RCX, r);
-    x64_mov_imm(&t->c, RAX, field);
-    x64_alu_rr(&t->c, w, ALU_AND, RCX, RAX);
-    if (lsb)
-        x64_shift_imm(&t->c, w, SH_SHL, RCX, lsb);
-    x64_mov_imm(&t->c, RAX, w ? ~(field << lsb) : (uint32_t) ~(field << lsb));
-    t_alu(t, w, ALU_AND, RAX, i->rd == REG_SINK ? REG_ZERO : i->rd);
-    x64_alu_rr(&t->c, w, ALU_OR, RAX, RCX);
-    t_put(t, i->rd, RAX);
-    return true;
-}
-
-static bool em_extr(struct tr *t, const struct insn *i)
-{
-    bool w = is_x(i);
-    unsigned n = FIELD(i, 15, 10);
-
-    if (i->rn == i->rm) { /* ROR: SHRD would be microcode */
-        unsigned dst = t_dst(t, i->rd, RAX);
-
-        if (n)
-            rotated(t, w, dst, i->rn, n);
-        else
-            t_get_to(t, w, dst, i->rn);
-        t_put(t, i->rd, dst);
-        return true;
-    }
-    t_get_to(t, w, RAX, i->rm);
-    if (n) {
-        x64_op_rr(&t->c, w, 0x1ac, t_get(t, i->rn, RCX), RAX); /* shrd */
-        x64_u8(&t->c, n);
-    }
-    t_put(t, i->rd, RAX);
-    return true;
-}
-
-/* Variable shifts: x86 takes the amount modulo the width as well. */
-static bool shift_var(struct tr *t, const struct insn *i, enum x64_shift op)
-{
-    bool w = is_x(i);
-
-    t_get_to(t, w, RAX, i->rn);
-    t_get_to(t, false, RCX, i->rm);
-    x64_shift_cl(&t->c, w, op, RAX);
-    t_put(t, i->rd, RAX);
-    return true;
-}
-
-static bool em_lslv(struct tr *t, const struct insn *i)
-{
-    return shift_var(t, i, SH_SHL);
-}
-
-static bool em_lsrv(struct tr *t, const struct insn *i)
-{
-    return shift_var(t, i, SH_SHR);
-}
-
-static bool em_asrv(struct tr *t, const struct insn *i)
-{
-    return shift_var(t, i, SH_SAR);
-}
-
-static bool em_rorv(struct tr *t, const struct insn *i)
-{
-    return shift_var(t, i, SH_ROR);
-}
-
-/* Byte orders and counts */
-
-static bool em_rev(struct tr *t, const struct insn *i)
-{
-    bool w = is_x(i);
-    unsigned dst = t_dst(t, i->rd, RAX);
-
-    t_get_to(t, w, dst, i->rn);
-    x64_rex(&t->c, w, 0, 0, dst, false);
-    x64_u8(&t->c, 0x0f);
-    x64_u8(&t->c, 0xc8 | (dst & 7)); /* bswap */
-    t_put(t, i->rd, dst);
-    t->flags_kept = true;
-    return true;
-}
-
-static bool em_rev32(struct tr *t, const struct insn *i)
-{
-    t_get_to(t, true, RAX, i->rn);
-    x64_rex(&t->c, true, 0, 0, RAX, false);
-    x64_u8(&t->c, 0x0f);
-    x64_u8(&t->c, 0xc8);
-    x64_shift_imm(&t->c, true, SH_ROR, RAX, 32);
-    t_put(t, i->rd, RAX);
-    return true;
-}
-
-static bool em_clz(struct tr *t, const struct insn *i)
-{
-    bool w = is_x(i);
-
-    if (!(t->features & JIT_LZCNT))
-        return false;
-    t_get_to(t, w, RAX, i->rn);
-    x64_u8(&t->c, 0xf3); /* lzcnt */
-    x64_op_rr(&t->c, w, 0x1bd, RAX, RAX);
-    t_put(t, i->rd, RAX);
-    return true;
-}
-
-/* clz(x ^ x << 1 | 1): the run of equal bits below the sign */
-static bool em_cls(struct tr *t, const struct insn *i)
-{
-    bool w = is_x(i);
-
-    if (!(t->features & JIT_LZCNT))
-        return false;
-    t_get_to(t, w, RAX, i->rn);
-    x64_mov(&t->c, w, RCX, RAX);
-    x64_shift_imm(&t->c, w, SH_SHL, RCX, 1);
-    x64_alu_rr(&t->c, w, ALU_XOR, RAX, RCX);
-    x64_alu_ri(&t->c, w, ALU_OR, RAX, 1);
-    x64_u8(&t->c, 0xf3);
-    x64_op_rr(&t->c, w, 0x1bd, RAX, RAX);
-    t_put(t, i->rd, RAX);
-    return true;
-}
-
-/* Multiplication and division */
-
-static bool mul_acc(struct tr *t, const struct insn *i, bool subtract)
-{
-    bool w = is_x(i);
-
-    t_get_to(t, w, RAX, i->rn);
-    x64_op_rr(&t->c, w, 0x1af, RAX, t_get(t, i->rm, RCX)); /* imul */
-    if (subtract) {
-        t_get_to(t, w, RCX, i->ra);
-        x64_alu_rr(&t->c, w, ALU_SUB, RCX, RAX);
-        t_put(t, i->rd, RCX);
-        return true;
-    }
-    if (i->ra != REG_ZERO)
-        t_alu(t, w, ALU_ADD, RAX, i->ra);
-    t_put(t, i->rd, RAX);
-    return true;
-}
-
-static bool em_madd(struct tr *t, const struct insn *i)
-{
-    return mul_acc(t, i, false);
-}
-
-static bool em_msub(struct tr *t, const struct insn *i)
-{
-    return mul_acc(t, i, true);
-}
-
-/* rax = rn * rm of their low halves */
-static bool mul_long(struct tr *t, const struct insn *i, bool is_signed,
-                     bool subtract)
-{
-    if (is_signed) {
-        x64_op_rr(&t->c, true, 0x63, RAX, t_get(t, i->rn, RAX)); /* movsxd */
-        x64_op_rr(&t->c, true, 0x63, RCX, t_get(t, i->rm, RCX));
-    } else {
-        x64_op_rr(&t->c, false, 0x8b, RAX, t_get(t, i->rn, RAX));
-        x64_op_rr(&t->c, false, 0x8b, RCX, t_get(t, i->rm, RCX));
-    }
-    x64_op_rr(&t->c, true, 0x1af, RAX, RCX);
-    if (subtract) {
-        t_get_to(t, true, RCX, i->ra);
-        x64_alu_rr(&t->c, true, ALU_SUB, RCX, RAX);
-        t_put(t, i->rd, RCX);
-        return true;
-    }
-    if (i->ra != REG_ZERO)
-        t_alu(t, true, ALU_ADD, RAX, i->ra);
-    t_put(t, i->rd, RAX);
-    return true;
-}
-
-static bool em_smaddl(struct tr *t, const struct insn *i)
-{
-    return mul_long(t, i, true, false);
-}
-
-static bool em_smsubl(struct tr *t, const struct insn *i)
-{
-    return mul_long(t, i, true, true);
-}
-
-static bool em_umaddl(struct tr *t, const struct insn *i)
-{
-    return mul_long(t, i, false, false);
-}
-
-static bool em_umsubl(struct tr *t, const struct insn *i)
-{
-    return mul_long(t, i, false, true);
-}
-
-static bool mul_high(struct tr *t, const struct insn *i, unsigned digit)
-{
-    unsigned m;
-
-    t_get_to(t, true, RAX, i->rn);
-    m = t_get(t, i->rm, RCX);
-    x64_f7(&t->c, true, digit, m);
-    t_put(t, i->rd, RDX);
-    return true;
-}
-
-static bool em_umulh(struct tr *t, const struct insn *i)
-{
-    return mul_high(t, i, 4);
-}
-
-static bool em_smulh(struct tr *t, const struct insn *i)
-{
-    return mul_high(t, i, 5);
-}
-
-/* A divisor of zero (or, signed, minus one) is tier 0's business. */
-static bool em_udiv(struct tr *t, const struct insn *i)
-{
-    bool w = is_x(i);
-    unsigned m = t_get(t, i->rm, RCX);
-
-    x64_test(&t->c, w, m, m);
-    t_bail(t, CC_E);
-    t_get_to(t, w, RAX, i->rn);
-    x64_mov_imm(&t->c, RDX, 0);
-    x64_f7(&t->c, w, 6, m);
-    t_put(t, i->rd, RAX);
-    return true;
-}
-
-static bool em_sdiv(struct tr *t, const struct insn *i)
-{
-    bool w = is_x(i);
-    unsigned m = t_get(t, i->rm, RCX);
-
-    x64_lea(&t->c, w, RAX, m, 1); /* 0 and -1 become 1 and 0 */
-    x64_alu_ri(&t->c, w, ALU_CMP, RAX, 1);
-    t_bail(t, CC_BE);
-    t_get_to(t, w, RAX, i->rn);
-    if (w)
-        x64_u8(&t->c, 0x48);
-    x64_u8(&t->c, 0x99); /* cdq, cqo */
-    x64_f7(&t->c, w, 7, m);
-    t_put(t, i->rd, RAX);
-    return true;
-}
-
-/* crc32 r, r/m is CRC-32C; the other polynomial stays in tier 0. */
-static bool em_crc32c(struct tr *t, const struct insn *i)
-{
-    unsigned size = FIELD(i, 11, 10);
-    unsigned m = t_get(t, i->rm, RCX);
-
-    if (!(t->features & JIT_SSE42))
-        return false;
-    t_get_to(t, false, RAX, i->rn);
-    if (size == 1)
-        x64_u8(&t->c, 0x66);
-    x64_u8(&t->c, 0xf2);
-    x64_rex(&t->c, size == 3, RAX, 0, m, size == 0);
-    x64_u8(&t->c, 0x0f);
-    x64_u8(&t->c, 0x38);
-    x64_u8(&t->c, size == 0 ? 0xf0 : 0xf1);
-    x64_modrm_reg(&t->c, RAX, m);
-    x64_mov(&t->c, false, RAX, RAX);
-    t_put(t, i->rd, RAX);
-    return true;
-}
-
 /* clang-format off */
-#define BOTH(name, fn) {OP_##name##_w, fn}, {OP_##name##_x, fn}
 #define BOTH_SHIFT(name, fn) BOTH(name##_lsl, fn), BOTH(name##_shift, fn)
 const struct jit_emitter jit_int_emitters[] = {
-    {OP_ADR, em_adr}, {OP_ADRP, em_adrp},
-    BOTH(MOVZ, em_mov_const), BOTH(MOVN, em_mov_const), BOTH(MOVK, em_movk),
-    BOTH(ADD_imm, em_add_imm), BOTH(SUB_imm, em_sub_imm),
-    BOTH(ADDS_imm, em_adds_imm), BOTH(SUBS_imm, em_subs_imm),
-    BOTH(AND_imm, em_and_imm), BOTH(ORR_imm, em_orr_imm),
-    BOTH(EOR_imm, em_eor_imm), BOTH(ANDS_imm, em_ands_imm),
-    BOTH_SHIFT(ADD, em_add_shift), BOTH_SHIFT(SUB, em_sub_shift),
-    BOTH_SHIFT(ADDS, em_adds_shift), BOTH_SHIFT(SUBS, em_subs_shift),
-    BOTH_SHIFT(AND, em_and_shift), BOTH_SHIFT(BIC, em_bic_shift),
-    BOTH_SHIFT(ORR, em_orr_shift), BOTH_SHIFT(ORN, em_orn_shift),
-    BOTH_SHIFT(EOR, em_eor_shift), BOTH_SHIFT(EON, em_eon_shift),
-    BOTH_SHIFT(ANDS, em_ands_shift), BOTH_SHIFT(BICS, em_bics_shift),
-    BOTH(ADD_ext, em_add_ext), BOTH(SUB_ext, em_sub_ext),
-    BOTH(ADDS_ext, em_adds_ext), BOTH(SUBS_ext, em_subs_ext),
-    BOTH(ADC, em_adc), BOTH(SBC, em_sbc),
-    BOTH(ADCS, em_adcs), BOTH(SBCS, em_sbcs),
-    BOTH(CCMP_reg, em_ccmp_reg), BOTH(CCMP_imm, em_ccmp_imm),
-    BOTH(CCMN_reg, em_ccmn_reg), BOTH(CCMN_imm, em_ccmn_imm),
-    BOTH(CSEL, em_csel), BOTH(CSINC, em_csinc),
+    {OP_ADR, em_adr}, {OP_ADRP, em_adrp}, BOTH(MOVZ, em_mov_const),
+    BOTH(MOVN, em_mov_const), BOTH(MOVK, em_movk), BOTH(ADD_imm, em_add_imm),
+    BOTH(SUB_imm, em_sub_imm), BOTH(ADDS_imm, em_adds_imm),
+    BOTH(SUBS_imm, em_subs_imm), BOTH(AND_imm, em_and_imm),
+    BOTH(ORR_imm, em_orr_imm), BOTH(EOR_imm, em_eor_imm),
+    BOTH(ANDS_imm, em_ands_imm), BOTH_SHIFT(ADD, em_add_shift),
+    BOTH_SHIFT(SUB, em_sub_shift), BOTH_SHIFT(ADDS, em_adds_shift),
+    BOTH_SHIFT(SUBS, em_subs_shift), BOTH_SHIFT(AND, em_and_shift),
+    BOTH_SHIFT(BIC, em_bic_shift), BOTH_SHIFT(ORR, em_orr_shift),
+    BOTH_SHIFT(ORN, em_orn_shift), BOTH_SHIFT(EOR, em_eor_shift),
+    BOTH_SHIFT(EON, em_eon_shift), BOTH_SHIFT(ANDS, em_ands_shift),
+    BOTH_SHIFT(BICS, em_bics_shift), BOTH(ADD_ext, em_add_ext),
+    BOTH(SUB_ext, em_sub_ext), BOTH(ADDS_ext, em_adds_ext),
+    BOTH(SUBS_ext, em_subs_ext), BOTH(ADC, em_adc), BOTH(SBC, em_sbc),
+    BOTH(ADCS, em_adcs), BOTH(SBCS, em_sbcs), BOTH(CCMP_reg, em_ccmp_reg),
+    BOTH(CCMP_imm, em_ccmp_imm), BOTH(CCMN_reg, em_ccmn_reg),
+    BOTH(CCMN_imm, em_ccmn_imm), BOTH(CSEL, em_csel), BOTH(CSINC, em_csinc),
     BOTH(CSINV, em_csinv), BOTH(CSNEG, em_csneg),
-    BOTH(UBFM, em_ubfm), BOTH(SBFM, em_sbfm), BOTH(BFM, em_bfm),
-    BOTH(EXTR, em_extr),
-    BOTH(LSLV, em_lslv), BOTH(LSRV, em_lsrv),
-    BOTH(ASRV, em_asrv), BOTH(RORV, em_rorv),
-    BOTH(REV, em_rev), {OP_REV32, em_rev32},
-    BOTH(CLZ, em_clz), BOTH(CLS, em_cls),
-    BOTH(MADD, em_madd), BOTH(MSUB, em_msub),
-    {OP_SMADDL, em_smaddl}, {OP_SMSUBL, em_smsubl},
-    {OP_UMADDL, em_umaddl}, {OP_UMSUBL, em_umsubl},
-    {OP_UMULH, em_umulh}, {OP_SMULH, em_smulh},
-    BOTH(UDIV, em_udiv), BOTH(SDIV, em_sdiv),
-    {OP_CRC32CB, em_crc32c}, {OP_CRC32CH, em_crc32c},
-    {OP_CRC32CW, em_crc32c}, {OP_CRC32CX, em_crc32c},
     {0, NULL},
 };
 /* clang-format on */

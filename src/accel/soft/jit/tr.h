@@ -304,6 +304,8 @@ bool t_is_indexed(unsigned op);
 
 /* The tables of the emitter files, ended by a NULL emit. */
 extern const struct jit_emitter jit_int_emitters[];
+extern const struct jit_emitter jit_shift_emitters[];
+extern const struct jit_emitter jit_mul_emitters[];
 extern const struct jit_emitter jit_branch_emitters[];
 extern const struct jit_emitter jit_mem_emitters[];
 extern const struct jit_emitter jit_unpriv_emitters[];

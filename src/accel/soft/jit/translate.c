@@ -71,6 +71,8 @@ static void fill_effects(void)
     static const uint16_t to_x[] = {OP_UMOV_w, OP_UMOV_x, OP_SMOV_w, OP_SMOV_x};
 
     set_effect(jit_int_emitters, T_NO_V);
+    set_effect(jit_shift_emitters, T_NO_V);
+    set_effect(jit_mul_emitters, T_NO_V);
     set_effect(jit_bits_emitters, T_NO_V);
     for (unsigned n = 0; n < 4; n++)
         effects[divisions[n]] = T_ANYTHING; /* they may bail */
@@ -102,6 +104,8 @@ static void fill_tables(void)
     executors[A64_OP_UNDEFINED] = a64_undefined;
     executors[A64_OP_FP_TRAP] = a64_fp_trap;
     add_emitters(jit_int_emitters);
+    add_emitters(jit_shift_emitters);
+    add_emitters(jit_mul_emitters);
     add_emitters(jit_branch_emitters);
     add_emitters(jit_mem_emitters);
     add_emitters(jit_unpriv_emitters);

@@ -300,6 +300,13 @@ static inline void x64_shift_cl(struct x64 *c, bool w, enum x64_shift op,
     x64_modrm_reg(c, op, dst);
 }
 
+static inline void x64_bswap(struct x64 *c, bool w, unsigned reg)
+{
+    x64_rex(c, w, 0, 0, reg, false);
+    x64_u8(c, 0x0f);
+    x64_u8(c, 0xc8 | (reg & 7));
+}
+
 /* The F7 group: 2 NOT, 3 NEG, 4 MUL, 5 IMUL, 6 DIV, 7 IDIV */
 static inline void x64_f7(struct x64 *c, bool w, unsigned digit, unsigned rm)
 {
