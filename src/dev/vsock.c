@@ -20,6 +20,9 @@
 
 enum { RXQ = 0, TXQ = 1, EVQ = 2, NUM_QUEUES = 3 };
 
+/* How long the guest may have to wait for a little credit. */
+enum { CREDIT_NS = 1000000 };
+
 /* Others have their turn after so many packets. */
 enum { IN_A_ROW = VIRTQ_MAX_SIZE };
 
@@ -119,6 +122,8 @@ static void serve_tx(struct vsock *v)
     while (served < IN_A_ROW && take_one(v))
         served++;
     virtio_dev_flush(&v->base, TXQ);
+    if (served < IN_A_ROW)
+        vsock_mux_idle(&v->mux);
     if (served == IN_A_ROW)
         virtio_dev_again(&v->base, TXQ);
     serve_rx(v);
@@ -349,7 +354,9 @@ struct virtio_dev *vsock_new(const struct vsock_options *opt,
     v->host.ask = ask;
     v->mux.rx_due = post_rx;
     v->host.ctx = v->mux.ctx = v;
-    if (vsock_mux_init(&v->mux, worker, opt->path, &v->base.guest_log) < 0) {
+    if (vsock_mux_init(&v->mux, worker, opt->path,
+                       opt->credit_ns ? opt->credit_ns : CREDIT_NS,
+                       &v->base.guest_log) < 0) {
         err_set(e, -ENOMEM, "out of memory");
         vsock_free(&v->base);
         return NULL;

@@ -19,8 +19,9 @@
 
 struct vsock_options {
     uint32_t guest_cid;
-    const char *path; /* of the host's socket; borrowed for the call */
-    int listener;     /* bound there; borrowed, does not block */
+    const char *path;   /* of the host's socket; borrowed for the call */
+    int listener;       /* bound there; borrowed, does not block */
+    uint64_t credit_ns; /* how long little credit may be owed; 0: as usual */
 };
 
 /* worker and ram are borrowed. NULL: why in *e. */

@@ -18,6 +18,8 @@
 #include "base/metrics.h"
 #include "host/host.h"
 
+enum { CREDIT_MUCH = 16384 };
+
 int vsock_conn_init(struct vsock_conn *c, uint32_t local_port,
                     uint32_t guest_port, uint32_t buf_bytes)
 {
@@ -129,6 +131,23 @@ static uint32_t credit(const struct vsock_conn *c)
     return in_flight < c->guest_buf_alloc ? c->guest_buf_alloc - in_flight : 0;
 }
 
+bool vsock_conn_owes(const struct vsock_conn *c)
+{
+    return c->state == VSOCK_OPEN && c->fwd_cnt != c->told_fwd_cnt &&
+           !(c->due & VSOCK_DUE_CREDIT);
+}
+
+void vsock_conn_pay(struct vsock_conn *c)
+{
+    c->due |= VSOCK_DUE_CREDIT;
+}
+
+void vsock_conn_idle(struct vsock_conn *c)
+{
+    if (vsock_conn_owes(c) && c->fwd_cnt - c->told_fwd_cnt >= CREDIT_MUCH)
+        vsock_conn_pay(c);
+}
+
 /* The guest hears of it when half is gone: it must not come to believe that we
    are full, nor be interrupted for each packet. */
 static void forward(struct vsock_conn *c, uint32_t bytes)
@@ -222,8 +241,10 @@ static void flush(struct vsock_conn *c)
     /* Begun anew, the ring does not touch more memory than it has held. */
     c->head = c->held ? (c->head + (uint32_t)n) % c->buf_bytes : 0;
     forward(c, (uint32_t)n);
-    if (!c->held)
+    if (!c->held) {
+        vsock_conn_idle(c);
         host_has_all(c);
+    }
 }
 
 /* The guest took the call: the client hears its own port, then data. */

@@ -87,6 +87,15 @@ void vsock_conn_take(struct vsock_conn *c, const struct vsock_packet *p);
    p->hdr, the payload in p->data. False: nothing is due after all. */
 bool vsock_conn_give(struct vsock_conn *c, struct vsock_packet *p);
 
+/* The guest has not heard of all that was handed on. It may wait for that: how
+   much it has under way is also its own business, and may be less than half of
+   what we could take. */
+bool vsock_conn_owes(const struct vsock_conn *c);
+void vsock_conn_pay(struct vsock_conn *c);
+
+/* It has nothing more for us: if it is owed much, it is told now. */
+void vsock_conn_idle(struct vsock_conn *c);
+
 /* What to wait for at the socket: WORKER_IN and _OUT, or-ed; negative: it is
    not to be watched. And what came of it. */
 int vsock_conn_wants(const struct vsock_conn *c);

@@ -23,8 +23,10 @@ struct vsock_entry {
     struct vsock_conn conn;
     struct vsock_mux *mux;           /* borrowed */
     struct vsock_entry *next_bucket; /* borrowed */
-    struct link due, waiting, connecting;
+    struct link due, waiting, connecting, owing;
     uint64_t waits_until; /* as in the list of those that wait */
+    uint64_t owes_until;  /* likewise */
+    uint32_t owed;        /* up to which byte then */
     struct worker_watch watch;
 };
 
@@ -131,6 +133,7 @@ static void remove_entry(struct vsock_mux *m, struct vsock_entry *en)
     link_remove(&en->due);
     link_remove(&en->waiting);
     link_remove(&en->connecting);
+    link_remove(&en->owing);
     worker_watch_stop(m->worker, &en->watch);
     m->num_large -= is_large(en);
     vsock_conn_release(&en->conn);
@@ -175,6 +178,23 @@ static void keep_deadline(struct vsock_mux *m, struct vsock_entry *en)
     set_timer(m);
 }
 
+/* A guest that goes on sending hears of its credit soon enough. */
+static void keep_owing(struct vsock_mux *m, struct vsock_entry *en)
+{
+    if (!vsock_conn_owes(&en->conn)) {
+        link_remove(&en->owing);
+        return;
+    }
+    if (en->owing.next && en->owed == en->conn.fwd_cnt)
+        return;
+    en->owed = en->conn.fwd_cnt;
+    en->owes_until = host_mono_ns() + m->credit_ns;
+    link_remove(&en->owing);
+    link_append(&m->owing, &en->owing);
+    if (!m->credit.slot)
+        worker_timer_set(m->worker, &m->credit, en->owes_until);
+}
+
 static void settle(struct vsock_mux *m, struct vsock_entry *en)
 {
     if (en->conn.over) {
@@ -184,6 +204,7 @@ static void settle(struct vsock_mux *m, struct vsock_entry *en)
     }
     watch(m, en);
     keep_deadline(m, en);
+    keep_owing(m, en);
     if (en->conn.due)
         link_append(&m->due, &en->due);
 }
@@ -220,6 +241,38 @@ static void on_deadline(void *ctx)
     }
     set_timer(m);
     tell_due(m);
+}
+
+static void on_credit(void *ctx)
+{
+    struct vsock_mux *m = ctx;
+    uint64_t now = host_mono_ns();
+
+    while (!list_is_empty(&m->owing)) {
+        struct vsock_entry *en = ENTRY_OF(m->owing.next, owing);
+
+        if (en->owes_until > now) {
+            worker_timer_set(m->worker, &m->credit, en->owes_until);
+            break;
+        }
+        vsock_conn_pay(&en->conn);
+        settle(m, en);
+    }
+    tell_due(m);
+}
+
+void vsock_mux_idle(struct vsock_mux *m)
+{
+    struct link *l = m->owing.next, *next;
+
+    for (; l != &m->owing; l = next) {
+        struct vsock_entry *en = ENTRY_OF(l, owing);
+
+        next = l->next;
+        vsock_conn_idle(&en->conn);
+        if (en->conn.due)
+            settle(m, en);
+    }
 }
 
 void vsock_mux_resumed(struct vsock_mux *m)
@@ -427,14 +480,17 @@ bool vsock_mux_give(struct vsock_mux *m, struct vsock_packet *p)
 /* --- life --- */
 
 int vsock_mux_init(struct vsock_mux *m, struct worker *worker, const char *path,
-                   struct log_limit *guest_log)
+                   uint64_t credit_ns, struct log_limit *guest_log)
 {
     m->worker = worker;
+    m->credit_ns = credit_ns;
     m->guest_log = guest_log;
     m->last_port = FIRST_PORT - 1;
     list_init(&m->due);
     list_init(&m->waiting);
     list_init(&m->connecting);
+    list_init(&m->owing);
+    m->credit = (struct worker_timer){.fn = on_credit, .ctx = m};
     m->deadline = (struct worker_timer){.fn = on_deadline, .ctx = m};
     m->retry = (struct worker_timer){.fn = on_retry, .ctx = m};
     m->path = heap_strdup(path);
@@ -449,6 +505,7 @@ void vsock_mux_reset(struct vsock_mux *m)
     m->num_rsts = 0;
     worker_timer_stop(m->worker, &m->deadline);
     worker_timer_stop(m->worker, &m->retry);
+    worker_timer_stop(m->worker, &m->credit);
 }
 
 void vsock_mux_release(struct vsock_mux *m)

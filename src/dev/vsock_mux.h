@@ -49,7 +49,9 @@ struct vsock_mux {
     struct link due;        /* those with something to give, in turn */
     struct link waiting;    /* those with a deadline, the first one first */
     struct link connecting; /* those whose listener's queue was full */
-    struct worker_timer deadline, retry;
+    struct link owing;      /* those that owe credit, the longest first */
+    struct worker_timer deadline, retry, credit;
+    uint64_t credit_ns; /* how long little credit may be owed */
 
     struct vsock_rst rsts[VSOCK_MAX_RSTS]; /* a ring */
     unsigned first_rst, num_rsts;
@@ -60,7 +62,7 @@ struct vsock_mux {
 
 /* Everything is zeroed before; -ENOMEM. path is copied. */
 int vsock_mux_init(struct vsock_mux *m, struct worker *worker, const char *path,
-                   struct log_limit *guest_log);
+                   uint64_t credit_ns, struct log_limit *guest_log);
 void vsock_mux_release(struct vsock_mux *m);
 
 /* Closes all connections; nobody is told. */
@@ -77,6 +79,10 @@ void vsock_mux_take(struct vsock_mux *m, const struct vsock_packet *p);
 /* The next packet for the guest, in the room that it offers; false: none. The
    CIDs are left to the caller. */
 bool vsock_mux_give(struct vsock_mux *m, struct vsock_packet *p);
+
+/* The guest has no more for us, and may wait for credit. What is due to it then
+   is for the caller to see. */
+void vsock_mux_idle(struct vsock_mux *m);
 
 /* Time has passed in which nobody could answer: all who wait begin anew. */
 void vsock_mux_resumed(struct vsock_mux *m);

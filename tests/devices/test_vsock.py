@@ -209,6 +209,17 @@ def test_large_transfers_with_a_slow_reader_on_the_host(guest, path):
     vm.kill()
 
 
+def test_a_guest_with_little_under_way_is_not_left_waiting(guest, path):
+    """Linux sends no more ahead than its own buffer has, whatever squib has."""
+    server = listen(path, 53)
+    vm, _ = guest(f"vsock trickle 53 {MIB} 65536; vsock trickle 53 99999 3000")
+    for _ in range(2):
+        s = accept(server)
+        assert is_what(read_all(s), shown(vm, "sent"))
+        s.close()
+    vm.end_well()
+
+
 def test_halves_end_one_by_one(guest, path):
     server = listen(path, 53)
     vm, _ = guest("vsock half 53 500000; vsock serve 52 500000")

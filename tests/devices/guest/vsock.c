@@ -3,15 +3,17 @@
  * What the tests run in the guest to speak over vsock. Ports are of AF_VSOCK;
  * the host is CID 2. Each prints what it saw: byte counts with a CRC-32.
  *
- *   vsock echo PORT              returns what comes on each connection, for
- * ever vsock serve PORT BYTES       accepts once, sends, reads to the end vsock
- * sink PORT MS           accepts once, reads to the end, MS between reads vsock
- * connect PORT           connects, or says why not vsock send PORT COUNT BYTES
- * COUNT connections at a time; each sends and gets the same back vsock half
- * PORT BYTES        sends, ends its half, reads to the end vsock pour PORT
- * BYTES        sends and closes at once vsock flood PORT             sends
- * until that fails vsock hold PORT COUNT        that many connections, held
- * until one ends
+ *   vsock echo PORT                returns what comes on each connection
+ *   vsock serve PORT BYTES         accepts once, sends, reads to the end
+ *   vsock sink PORT MS             accepts once, reads, MS between reads
+ *   vsock connect PORT             connects, or says why not
+ *   vsock send PORT COUNT BYTES    COUNT connections at a time; each sends and
+ *                                  gets the same back
+ *   vsock half PORT BYTES          sends, ends its half, reads to the end
+ *   vsock pour PORT BYTES          sends and closes at once
+ *   vsock trickle PORT BYTES ROOM  the same, with a buffer of ROOM bytes
+ *   vsock flood PORT               sends until that fails
+ *   vsock hold PORT COUNT          that many, held until one ends
  */
 
 #include <errno.h>
@@ -287,6 +289,17 @@ static void serve(unsigned port, uint64_t bytes)
     show("got", drain(fd, UINT64_MAX, 0));
 }
 
+/* As set, Linux lets no more of a stream be under way. */
+static void trickle(unsigned port, uint64_t bytes, uint64_t room)
+{
+    int fd = must_call(port);
+
+    if (setsockopt(fd, AF_VSOCK, SO_VM_SOCKETS_BUFFER_SIZE, &room,
+                   sizeof(room)) < 0)
+        fail("SO_VM_SOCKETS_BUFFER_SIZE");
+    show("sent", pour(fd, bytes, 12));
+}
+
 static void flood(unsigned port)
 {
     static uint8_t data[CHUNK];
@@ -340,6 +353,8 @@ int main(int argc, char **argv)
         half(port, one);
     else if (!strcmp(verb, "pour"))
         show("sent", pour(must_call(port), one, 11));
+    else if (!strcmp(verb, "trickle"))
+        trickle(port, one, two);
     else if (!strcmp(verb, "flood"))
         flood(port);
     else if (!strcmp(verb, "hold"))

@@ -66,11 +66,16 @@ static void start(void)
     step();
 }
 
+/* No test but the one that is about it waits for credit that takes its time. */
+static uint64_t an_hour_ns = 3600000000000, one_ns = 1;
+
 static int set_up(void **state)
 {
-    struct vsock_options opt = {.guest_cid = CID, .path = path};
+    struct vsock_options opt = {.guest_cid = CID,
+                                .path = path,
+                                .credit_ns =
+                                    *state ? *(uint64_t *)*state : an_hour_ns};
 
-    (void)state;
     memset(&metrics, 0, sizeof(metrics));
     snprintf(path, sizeof(path), "vsock-test-%d", (int)getpid());
     unlink(path);
@@ -572,7 +577,7 @@ static void host_takes(int fd, uint32_t len)
 
 static void the_guest_hears_how_much_room_there_is(void **state)
 {
-    enum { HALF = VSOCK_BUF_LARGE / 2 };
+    enum { MUCH = 16384 };
     static uint8_t data[4096];
     int fd = guest_opens();
     struct vsock_header hdr;
@@ -581,14 +586,37 @@ static void the_guest_hears_how_much_room_there_is(void **state)
     send_op(VSOCK_OP_CREDIT_REQUEST, PORT);
     hdr = receive_op(VSOCK_OP_CREDIT_UPDATE, PORT);
     assert_int_equal(hdr.fwd_cnt, 0);
-    for (unsigned sent = 0; sent < HALF; sent += 4096) {
-        nothing_to_receive(); /* more than half is left as the guest sees it */
+    for (unsigned sent = 0; sent < MUCH; sent += 4096) {
+        nothing_to_receive(); /* not for each packet */
         send_data(PORT, data, 4096);
         host_takes(fd, 4096);
     }
     hdr = receive_op(VSOCK_OP_CREDIT_UPDATE, PORT);
-    assert_int_equal(hdr.fwd_cnt, HALF);
+    assert_int_equal(hdr.fwd_cnt, MUCH);
     nothing_to_receive();
+    close(fd);
+}
+
+/* A guest may allow itself less to be under way than we would take. */
+static void the_guest_hears_of_little_room_too(void **state)
+{
+    uint8_t data[100] = {0};
+    int fd = guest_opens();
+
+    (void)state;
+    for (unsigned n = 1; n <= 3; n++) {
+        send_data(PORT, data, sizeof(data));
+        await(1);
+        assert_int_equal(receive_op(VSOCK_OP_CREDIT_UPDATE, PORT).fwd_cnt,
+                         n * sizeof(data));
+        nothing_to_receive();
+    }
+    send_op(VSOCK_OP_CREDIT_REQUEST, PORT); /* nothing is owed: asked for */
+    receive_op(VSOCK_OP_CREDIT_UPDATE, PORT);
+    nothing_to_receive();
+    send_data(PORT, data, sizeof(data));
+    send_op(VSOCK_OP_RST, PORT); /* in the middle */
+    step();
     close(fd);
 }
 
@@ -1076,6 +1104,8 @@ int main(void)
         TEST(the_guest_is_not_sent_more_than_it_has_room_for),
         TEST(credit_that_makes_no_sense_is_none),
         TEST(the_guest_hears_how_much_room_there_is),
+        cmocka_unit_test_prestate_setup_teardown(
+            the_guest_hears_of_little_room_too, set_up, tear_down, &one_ns),
         TEST(what_the_host_does_not_take_waits_in_order),
         TEST(more_than_there_was_credit_for_ends_the_connection),
         TEST(many_connections_have_less_room_each),
