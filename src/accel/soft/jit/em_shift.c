@@ -199,11 +199,11 @@ static bool em_cls(struct tr *t, const struct insn *i)
 /* crc32 r, r/m is CRC-32C; the other polynomial stays in tier 0. */
 static bool em_crc32c(struct tr *t, const struct insn *i)
 {
-    unsigned size = FIELD(i, 11, 10);
-    unsigned m = t_get(t, i->rm, RCX);
+    unsigned size = FIELD(i, 11, 10), m;
 
     if (!(t->features & JIT_SSE42))
         return false;
+    m = t_get(t, i->rm, RCX);
     t_get_to(t, false, RAX, i->rn);
     if (size == 1)
         x64_u8(&t->c, 0x66);
