@@ -419,26 +419,39 @@ int json_enter(struct json_reader *r)
     return 0;
 }
 
-int json_next_key(struct json_reader *r, bool *first)
+/* To the next member or element: 1, 0 at the bracket that closes, or a negative
+   errno with the text for what stands there. */
+static int next_item(struct json_reader *r, bool *first, char closing,
+                     const char *cut_off, const char *wanted)
 {
-    int c = json_peek(r), rc;
+    int c = json_peek(r);
 
-    if (c == '}')
+    if (c == closing)
         return 0;
     if (c < 0)
-        return json_fail_peek(r, "EOF while parsing an object");
+        return json_fail_peek(r, "%s", cut_off);
     if (c == ',' && !*first) {
         r->pos++;
         c = json_peek(r);
     } else if (!*first) {
-        return json_fail_peek(r, "expected `,` or `}`");
+        return json_fail_peek(r, "%s", wanted);
     }
     *first = false;
     if (c < 0)
         return json_fail_peek(r, "EOF while parsing a value");
-    if (c == '}')
+    if (c == closing)
         return json_fail_peek(r, "trailing comma");
-    if (c != '"')
+    return 1;
+}
+
+int json_next_key(struct json_reader *r, bool *first)
+{
+    int rc = next_item(r, first, '}', "EOF while parsing an object",
+                       "expected `,` or `}`");
+
+    if (rc <= 0)
+        return rc;
+    if (json_peek(r) != '"')
         return json_fail_peek(r, "key must be a string");
     r->pos++;
     rc = json_string_body(r);
@@ -459,24 +472,8 @@ int json_colon(struct json_reader *r)
 
 int json_next_element(struct json_reader *r, bool *first)
 {
-    int c = json_peek(r);
-
-    if (c == ']')
-        return 0;
-    if (c < 0)
-        return json_fail_peek(r, "EOF while parsing a list");
-    if (c == ',' && !*first) {
-        r->pos++;
-        c = json_peek(r);
-    } else if (!*first) {
-        return json_fail_peek(r, "expected `,` or `]`");
-    }
-    *first = false;
-    if (c < 0)
-        return json_fail_peek(r, "EOF while parsing a value");
-    if (c == ']')
-        return json_fail_peek(r, "trailing comma");
-    return 1;
+    return next_item(r, first, ']', "EOF while parsing a list",
+                     "expected `,` or `]`");
 }
 
 /* After a fault serde still tries the closing bracket, and only then asks

@@ -18,6 +18,7 @@
 
 #include "base/heap.h"
 #include "base/macros.h"
+#include "dev/net_buffers.h"
 #include "host/host.h"
 
 enum { RX = 0, TX = 1 };
@@ -29,10 +30,6 @@ enum {
 
     /* Without MRG_RXBUF and without segments to be put together. */
     SMALL_BUFFER = 1526,
-
-    /* As many buffers as the queue can hold at a time, and as many places to
-       spare before they are moved to the front. */
-    RX_IOVS = 2 * VIRTQ_MAX_SIZE,
 
     NUM_BUFFERS_AT = 10 /* in the header: 5.1.6 */
 };
@@ -56,23 +53,6 @@ struct config {
 };
 static_assert(sizeof(struct config) == 12, "virtio 1.2, 5.1.4");
 
-struct rx_chain {
-    uint16_t head;
-    uint16_t num_iov;
-    uint64_t bytes;
-};
-
-/* The buffers taken from the queue and not returned yet, in order: the iovs
-   [first_iov, end_iov) are those of the chains [first, end). */
-struct rx_buffers {
-    struct iovec iov[RX_IOVS + 1]; /* the last one: see receive_into */
-    gpa_t gpa[RX_IOVS];
-    unsigned first_iov, end_iov;
-    struct rx_chain chains[RX_IOVS];
-    unsigned first, end;
-    uint64_t bytes;
-};
-
 /* One direction's limiter. */
 struct gate {
     struct rate_limiter limiter;
@@ -86,7 +66,7 @@ struct nic {
     const struct net_detour *detour;
     struct config config;
     struct gate rx_gate, tx_gate;
-    struct rx_buffers rx;
+    struct net_buffers rx;
     uint32_t deferred; /* bytes of a received frame the limiter holds; or 0 */
     bool tx_waiting;   /* for the back end to have room */
     struct virtq_chain chain;
@@ -143,36 +123,6 @@ static uint64_t least_buffer(const struct nic *n)
     return n->base.acked & BIG_FRAMES ? NET_FRAME_MAX : SMALL_BUFFER;
 }
 
-/* To the front, where there is room for as many as there can be. */
-static void compact(struct rx_buffers *rx)
-{
-    unsigned iovs = rx->end_iov - rx->first_iov;
-    unsigned chains = rx->end - rx->first;
-
-    memmove(rx->iov, rx->iov + rx->first_iov, iovs * sizeof(*rx->iov));
-    memmove(rx->gpa, rx->gpa + rx->first_iov, iovs * sizeof(*rx->gpa));
-    memmove(rx->chains, rx->chains + rx->first, chains * sizeof(*rx->chains));
-    rx->first_iov = rx->first = 0;
-    rx->end_iov = iovs;
-    rx->end = chains;
-}
-
-/* False: there cannot be so many buffers in one queue. */
-static bool keep(struct rx_buffers *rx, const struct virtq_chain *c)
-{
-    if (rx->end_iov - rx->first_iov + c->num_in > VIRTQ_MAX_SIZE)
-        return false;
-    if (rx->end_iov + c->num_in > RX_IOVS || rx->end == RX_IOVS)
-        compact(rx);
-    memcpy(rx->iov + rx->end_iov, c->iov, c->num_in * sizeof(*rx->iov));
-    memcpy(rx->gpa + rx->end_iov, c->gpa, c->num_in * sizeof(*rx->gpa));
-    rx->end_iov += c->num_in;
-    rx->chains[rx->end++] = (struct rx_chain){
-        .head = c->head, .num_iov = (uint16_t)c->num_in, .bytes = c->in_bytes};
-    rx->bytes += c->in_bytes;
-    return true;
-}
-
 /* One more chain, or one that cannot be used goes back. False: none left. */
 static bool gather_one(struct nic *n)
 {
@@ -185,7 +135,7 @@ static bool gather_one(struct nic *n)
         virtq_push(&n->base.queues[RX], c->head, 0);
         return true;
     }
-    if (keep(&n->rx, c))
+    if (net_buffers_keep(&n->rx, c))
         return true;
     virtio_dev_broken(&n->base, "the same buffer several times");
     return false;
@@ -194,7 +144,7 @@ static bool gather_one(struct nic *n)
 /* True: there is room for a frame, however long it is. */
 static bool gather(struct nic *n)
 {
-    const struct rx_buffers *rx = &n->rx;
+    const struct net_buffers *rx = &n->rx;
     bool merging = is_merging(n);
 
     for (unsigned tries = 0; tries <= VIRTQ_MAX_SIZE; tries++) {
@@ -206,52 +156,17 @@ static bool gather(struct nic *n)
     return false;
 }
 
-/* Gives the first chain back, with its first `len` bytes written. */
-static void return_one(struct nic *n, uint32_t len)
-{
-    struct rx_buffers *rx = &n->rx;
-    const struct rx_chain *chain = &rx->chains[rx->first++];
-    uint64_t left = len;
-
-    for (unsigned k = 0; k < chain->num_iov; k++, rx->first_iov++) {
-        uint64_t part = MIN(left, rx->iov[rx->first_iov].iov_len);
-
-        if (part)
-            gmem_written(n->base.ram, rx->gpa[rx->first_iov], part);
-        left -= part;
-    }
-    rx->bytes -= chain->bytes;
-    virtq_push(&n->base.queues[RX], chain->head, len);
-}
-
 /* --- to the guest: frames --- */
-
-/* How many of the chains a frame of so many bytes lies in. */
-static uint16_t chains_of(const struct rx_buffers *rx, uint64_t len)
-{
-    uint64_t have = 0;
-    uint16_t count = 0;
-
-    while (have < len)
-        have += rx->chains[rx->first + count++].bytes;
-    return count;
-}
 
 /* The frame that lies in the buffers becomes the guest's. */
 static void deliver(struct nic *n, uint32_t len)
 {
-    struct rx_buffers *rx = &n->rx;
-    uint16_t count = chains_of(rx, len);
-    uint32_t left = len;
+    struct net_buffers *rx = &n->rx;
+    uint16_t count = net_buffers_count(rx, len);
 
     iov_write(rx->iov + rx->first_iov, rx->end_iov - rx->first_iov,
               NUM_BUFFERS_AT, &count, sizeof(count));
-    for (unsigned k = 0; k < count; k++) {
-        uint32_t part = (uint32_t)MIN(left, rx->chains[rx->first].bytes);
-
-        return_one(n, part);
-        left -= part;
-    }
+    net_buffers_return(rx, count, len, &n->base.queues[RX], n->base.ram);
     metric_inc(&n->stats.rx_packets_count);
     metric_add(&n->stats.rx_bytes_count, len);
 }
@@ -271,7 +186,7 @@ static bool deliver_limited(struct nic *n, uint32_t len)
    what may be too small for any frame gets an end that is thrown away. */
 static ssize_t receive_into(struct nic *n)
 {
-    struct rx_buffers *rx = &n->rx;
+    struct net_buffers *rx = &n->rx;
     struct iovec *iov = rx->iov + rx->first_iov;
     unsigned count = rx->end_iov - rx->first_iov;
 
@@ -292,7 +207,7 @@ static uint64_t room_for_frame(const struct nic *n)
 static uint32_t take_detour(struct nic *n)
 {
     static const uint8_t header[NET_HDR_BYTES];
-    struct rx_buffers *rx = &n->rx;
+    struct net_buffers *rx = &n->rx;
     const struct iovec *iov = rx->iov + rx->first_iov;
     unsigned count = rx->end_iov - rx->first_iov;
     size_t len;
@@ -587,8 +502,7 @@ static void net_reset(struct virtio_dev *dev)
     if (n->detour && n->detour->reset)
         n->detour->reset(n->detour->ctx);
     stop_timers(n);
-    n->rx.first = n->rx.end = n->rx.first_iov = n->rx.end_iov = 0;
-    n->rx.bytes = 0;
+    net_buffers_reset(&n->rx);
     n->deferred = 0;
     n->tx_waiting = false;
 }
