@@ -4,12 +4,13 @@
 
 #include "tables.h"
 
-#define RET      0xd65f03c0u
-#define NOP      0xd503201fu
-#define ADD_1    0x91000400u                        /* ADD X0, X0, #1 */
-#define MOV(n)   (0xd2800000u | (uint32_t)(n) << 5) /* MOV X0, #n */
-#define B(words) (0x14000000u | ((uint32_t)(words)&0x3ffffff))
-#define ALIAS    0x900000000ull
+#define RET       0xd65f03c0u
+#define NOP       0xd503201fu
+#define ADD_1     0x91000400u                        /* ADD X0, X0, #1 */
+#define MOV(n)    (0xd2800000u | (uint32_t)(n) << 5) /* MOV X0, #n */
+#define B(words)  (0x14000000u | ((uint32_t)(words)&0x3ffffff))
+#define BL(words) (0x94000000u | ((uint32_t)(words)&0x3ffffff))
+#define ALIAS     0x900000000ull
 
 typedef uint64_t code_fn(uint64_t x0);
 
@@ -334,6 +335,58 @@ static void a_branch_is_patched_under_others(void)
     all(flip);
 }
 
+/* A loop that calls a function in another page, until that answers what is
+   wanted: X0. The function is a branch to one of two answers. */
+static volatile uint32_t loops_begun;
+
+static void make_loop(volatile uint32_t *loop, volatile uint32_t *callee)
+{
+    loop[0] = 0xaa1e03ef; /* MOV X15, X30 */
+    loop[1] = 0xaa0003e1; /* MOV X1, X0 */
+    loop[2] = BL(callee - (loop + 2));
+    loop[3] = 0xeb01001f; /* CMP X0, X1 */
+    loop[4] = 0x54ffffc1; /* B.NE, to the BL */
+    loop[5] = 0xd65f01e0; /* RET X15 */
+    publish(loop);
+    callee[0] = B(2);
+    callee[2] = MOV(0);
+    callee[3] = RET;
+    callee[4] = MOV(1);
+    callee[5] = RET;
+    publish(callee);
+}
+
+/* The next change comes when the others have seen the one before. They do not
+   wait, so there are no more than three. */
+static void loop_or_patch(unsigned me)
+{
+    volatile uint32_t *loop = area[1] + 200, *callee = area[2] + 2048;
+    uint32_t others = cpu_count() > 4 ? 3 : cpu_count() - 1;
+
+    if (me > others)
+        return;
+    for (uint32_t n = 1; n <= 6; n++) {
+        if (me) {
+            __atomic_fetch_add(&loops_begun, 1, __ATOMIC_SEQ_CST);
+            if (run(loop, n & 1) != (n & 1))
+                __atomic_fetch_add(&wrong, 1, __ATOMIC_RELAXED);
+            continue;
+        }
+        while (loops_begun < n * others)
+            ;
+        for (volatile unsigned wait = 0; wait < 50000; wait++)
+            ;
+        put(callee, n & 1 ? B(4) : B(2));
+    }
+}
+
+static void a_loop_notices_that_its_callee_is_patched(void)
+{
+    loops_begun = 0;
+    make_loop(area[1] + 200, area[2] + 2048);
+    all(loop_or_patch);
+}
+
 /* Each CPU has code of its own in one page that all of them write. */
 static void own_code(unsigned me)
 {
@@ -368,6 +421,7 @@ const struct guest_test guest_tests[] = {
     TEST(aliases),
     TEST(others_run_what_was_published),
     TEST(a_branch_is_patched_under_others),
+    TEST(a_loop_notices_that_its_callee_is_patched),
     TEST(all_write_and_run_in_one_page),
     {NULL, NULL},
 };

@@ -88,6 +88,40 @@ __asm__(".balign 4096\n"
         "b.ne 1b\n"
         "ret x15\n"
 
+        "branches_back: mov x15, x30\n"
+        "mov x2, x0\n"
+        "mov x0, #0\n"
+        "b 1f\n"
+        "0: cset x3, eq\n" /* what the branch here saw */
+        "add x0, x0, x3, lsl #16\n"
+        "b 2f\n"
+        "1: bl add_far\n"
+        "tst x2, #1023\n"
+        "b.eq 0b\n"
+        "2: subs x2, x2, #1\n"
+        "b.ne 1b\n"
+        "ret x15\n"
+
+        "calls_and_forgets: mov x15, x30\n"
+        "mov x2, x0\n"
+        "mov x0, #0\n"
+        "adr x5, 2f\n"
+        "1: bl add_if_x5\n"
+        "2: mov x30, x1\n"
+        "subs x2, x2, #1\n"
+        "b.ne 1b\n"
+        "ret x15\n"
+
+        "calls_twice: mov x15, x30\n"
+        "mov x2, x0\n"
+        "mov x0, #0\n"
+        "adr x5, 2f\n"
+        "1: bl add_if_x5\n"
+        "2: bl add_if_x5\n"
+        "subs x2, x2, #1\n"
+        "b.ne 1b\n"
+        "ret x15\n"
+
         "loads_in_callee: mov x15, x30\n"
         "mov x2, x0\n"
         "mov x0, #0\n"
@@ -122,6 +156,9 @@ __asm__(".balign 4096\n"
         "b.ne 1f\n"
         "add x30, x30, #4\n"
         "1: ret\n"
+        "add_if_x5: cmp x30, x5\n"
+        "cinc x0, x0, eq\n"
+        "ret\n"
         "load_far: ldr x4, [x1]\n"
         "add x0, x0, x4\n"
         "ret\n"
@@ -150,7 +187,7 @@ __asm__(".balign 4096\n"
 typedef uint64_t code_fn(uint64_t x0, uint64_t x1);
 extern code_fn near_and_far, returns_elsewhere, nested, changes_what_it_saved;
 extern code_fn flags_through, where_am_i, loads_in_callee, depth, far_loop;
-extern code_fn calls_x1;
+extern code_fn calls_x1, branches_back, calls_and_forgets, calls_twice;
 extern char caller_page[];
 
 static uint32_t pages[3][1024] __attribute__((aligned(4096)));
@@ -192,6 +229,19 @@ static void flags_outlive_a_call(void)
 static void a_call_of_the_next_instruction(void)
 {
     CHECK_EQ(where_am_i(ROUNDS, 0), 0);
+}
+
+/* Backward, but not to the loop's start: once in 1024 rounds. */
+static void flags_go_along_a_branch_back(void)
+{
+    CHECK_EQ(branches_back(ROUNDS, 0), ROUNDS + (ROUNDS / 1024 << 16));
+}
+
+/* The callee counts the rounds in which its return address is right. */
+static void a_return_address_is_written_in_each_round(void)
+{
+    CHECK_EQ(calls_and_forgets(ROUNDS, 0), ROUNDS);
+    CHECK_EQ(calls_twice(ROUNDS, 0), ROUNDS);
 }
 
 static void recursion_comes_all_the_way_back(void)
@@ -301,6 +351,8 @@ const struct guest_test guest_tests[] = {
     TEST(a_saved_return_address_is_changed),
     TEST(flags_outlive_a_call),
     TEST(a_call_of_the_next_instruction),
+    TEST(flags_go_along_a_branch_back),
+    TEST(a_return_address_is_written_in_each_round),
     TEST(recursion_comes_all_the_way_back),
     TEST(branches_to_and_fro),
     TEST(a_callee_that_faults),

@@ -18,8 +18,24 @@ static bool em_b(struct tr *t, const struct insn *i)
     return true;
 }
 
+/* Does nothing else up to the loop's end write X30? Any other register of that
+   number counts as well: it makes no difference. */
+static bool writes_link_alone(const struct tr *t)
+{
+    for (unsigned k = 0; k <= t->loop.idx; k++) {
+        const struct insn *i = &t->src->insn[k];
+
+        if (k != t->idx && (i->op == OP_BL || i->rd == 30 || i->rn == 30 ||
+                            i->rm == 30 || i->ra == 30))
+            return false;
+    }
+    return true;
+}
+
 static void link_register(struct tr *t)
 {
+    if (t->loop.second_pass && writes_link_alone(t))
+        return; /* the first pass has */
     t_pc_to(t, RAX, t_off(t) + 4);
     t_put(t, 30, RAX);
 }

@@ -167,11 +167,12 @@ static void poll_attention(struct tr *t, int64_t offset)
     add_poll(t, x64_jcc(&t->c, CC_NE), offset);
 }
 
-/* The first branch back to the block's start while V registers are held. */
+/* The first branch back to the block's start while V registers are held, or
+   what was tested need not be tested again. */
 static bool may_enter_loop(const struct tr *t, int64_t offset)
 {
     return offset == t->parts->off && t->hot && !t->loop.found &&
-           t_vec_any(t) && !(t->features & JIT_ONE_PASS);
+           (t_vec_any(t) || t->loop.guarded) && !(t->features & JIT_ONE_PASS);
 }
 
 static bool enters_loop(struct tr *t, int64_t offset)
@@ -305,7 +306,8 @@ static void exit_near(struct tr *t, enum x64_cc cc, int64_t offset)
     bool pending = t->flags_pending;
     uint8_t *not_taken;
 
-    if (trace_page((int32_t)t_off(t))) {
+    if (trace_page((int32_t)t_off(t)) ||
+        (t->num_parts > 1 && !t_is_ahead(t, t->idx, offset))) {
         add_side(t, TR_SIDE_EXIT, cc, offset)->pending = pending;
     } else if (t_is_ahead(t, t->idx, offset)) {
         add_exit(t, x64_jcc(&t->c, cc), offset);
@@ -373,25 +375,30 @@ static void test_return(struct tr *t, const struct trace_part *next)
 
 void t_enter_part(struct tr *t, const struct trace_part *next)
 {
+    bool is_guarded = next->is_new_page && !t->loop.second_pass;
     struct tr_guard guard;
 
     if (next->way == TRACE_MAY_RETURN) {
         test_return(t, next);
         add_side(t, TR_SIDE_RETURN, CC_NE, next->off);
     }
-    if (next->is_new_page) {
+    if (is_guarded) {
         test_slot(t, &guard.inside, &guard.from);
         add_side(t, TR_SIDE_GUARD, CC_NE, next->off)->guard = guard;
+        t->loop.guarded = true;
     }
-    if (next->way != TRACE_MAY_RETURN && !next->is_new_page)
+    if (next->way != TRACE_MAY_RETURN && !is_guarded)
         t->flags_kept = t->flags_live;
 }
 
 static void finish_side(struct tr *t, const struct tr_side *s)
 {
+    uint8_t *keep;
+
     t->idx = s->idx;
     x64_here(&t->c, s->place);
-    if (s->pending)
+    keep = s->pending ? t->c.p : NULL;
+    if (keep)
         t_flags_keep(&t->c);
     if (s->kind == TR_SIDE_RETURN) {
         t_get_to(t, true, RAX, 30);
@@ -401,6 +408,8 @@ static void finish_side(struct tr *t, const struct tr_side *s)
     leave_for(t, s->offset);
     if (s->kind == TR_SIDE_GUARD)
         t->exits[t->num_exits - 1].guard = s->guard;
+    else if (!t->exits[t->num_exits - 1].tag)
+        t->exits[t->num_exits - 1].keep = keep;
 }
 
 void t_side_finish(struct tr *t)

@@ -129,13 +129,16 @@ struct tr_vec {
 };
 
 /*
- * A loop that is its own block and has V registers in the machine's: behind
- * the block its body is emitted again, for a start with what the first pass
- * holds where it branches back. There the second pass branches to its own
- * start, and goes on in the first pass when it does not.
+ * A loop that is its own block and has V registers in the machine's, or enters
+ * other pages: behind the block its body is emitted again, for a start with
+ * what the first pass holds where it branches back. There the second pass
+ * branches to its own start, and goes on in the first pass when it does not.
+ * What the first pass has tested of other pages holds until C is asked, and
+ * X30 is what it wrote if nothing else writes it.
  */
 struct tr_loop {
     bool found, second_pass;
+    bool guarded;       /* the first pass enters other pages */
     unsigned idx;       /* of the branch */
     uint8_t *enter;     /* place of the first pass's branch */
     const uint8_t *top; /* of the second pass */

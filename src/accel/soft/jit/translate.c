@@ -422,7 +422,7 @@ static void emit_heat(struct tr *t)
 
 static void emit_first_pass(struct tr *t, struct wants *w)
 {
-    t->loop.found = t->loop.second_pass = false;
+    t->loop = (struct tr_loop){.found = false};
     t->num_spans = t->num_consts = t->num_sides = 0;
     t->put_end = NULL;
     t->runs.num = t->runs.num_places = 0;
