@@ -9,34 +9,25 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "host/host.h"
-
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE 25 /* of Linux 6.1; before, it is refused */
-#endif
-
 #ifdef __linux__
 /* Both, or an error number. Memory without a file: to perf(1) only such is code
    that /tmp/perf-PID.map tells of, and vm.memfd_noexec does not matter. Of a
-   shared mapping mremap(2) makes a second one if it has 0 bytes to move. Both
-   go where host_reserve has found room, which begins with a huge page. */
+   shared mapping mremap(2) makes a second one if it has 0 bytes to move. */
 static int map_views(struct host_code *code)
 {
     size_t bytes = (size_t)code->bytes;
-    void *at;
+    void *rw = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                    MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *rx;
 
-    code->rw = host_reserve(bytes, NULL);
-    code->rx = host_reserve(bytes, NULL);
-    if (!code->rw || !code->rx)
-        return ENOMEM;
-    at = mmap(code->rw, bytes, PROT_READ | PROT_WRITE,
-              MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
-    if (at == MAP_FAILED)
+    if (rw == MAP_FAILED)
         return errno;
-    at = mremap(code->rw, 0, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, code->rx);
-    if (at == MAP_FAILED)
+    code->rw = rw;
+    rx = mremap(rw, 0, bytes, MREMAP_MAYMOVE);
+    if (rx == MAP_FAILED)
         return errno;
-    return mprotect(at, bytes, PROT_READ | PROT_EXEC) < 0 ? errno : 0;
+    code->rx = rx;
+    return mprotect(rx, bytes, PROT_READ | PROT_EXEC) < 0 ? errno : 0;
 }
 #else
 static int map_file(struct host_code *code, int fd)
@@ -91,17 +82,6 @@ void host_code_release(struct host_code *code)
     if (code->rx)
         munmap(code->rx, (size_t)code->bytes);
     code->rw = code->rx = NULL;
-}
-
-void host_code_back(struct host_code *code, uint64_t from)
-{
-#ifdef __linux__
-    if (madvise(code->rw + from, HOST_HUGE_PAGE, MADV_COLLAPSE) == 0)
-        madvise(code->rx + from, HOST_HUGE_PAGE, MADV_COLLAPSE);
-#else
-    (void)code;
-    (void)from;
-#endif
 }
 
 void host_code_discard(struct host_code *code, uint64_t from)

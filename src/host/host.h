@@ -13,7 +13,6 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "base/macros.h"
 
 uint64_t host_wall_s(void);  /* seconds since 1970 */
 uint64_t host_wall_ns(void); /* the same in ns */
@@ -56,13 +55,12 @@ void host_random(void *buf, size_t bytes);
 void *host_reserve(uint64_t bytes, struct err *e);
 void host_unreserve(void *p, uint64_t bytes);
 
-/* Areas of 16 MiB and more begin at a multiple of this, as do huge pages. */
-#define HOST_HUGE_PAGE (2 * MIB)
-
-/* From here on the host may use huge pages, which cost as much memory whether
-   much or little of them is touched, but a fifth of the time if all is. Both
-   arguments are multiples of HOST_HUGE_PAGE. */
-void host_prefer_huge(void *p, uint64_t bytes);
+/* Of memory that is filled from its start: when what is used comes near what is
+   backed, the next piece is backed at once, where each page of it would have
+   been a page fault. For memory that is written, or that is read alone, because
+   it is written elsewhere. Where the host cannot, pages come one by one. */
+void host_back_ahead(void *p, uint64_t bytes, uint64_t used, uint64_t *backed,
+                     bool is_written);
 
 /* The same, but nobody may touch it, so that no host counts it as promised,
    until host_allow has made whole pages of it what host_reserve gives. */

@@ -144,24 +144,25 @@ static void *map(uint64_t bytes, int prot)
 
 /* A hypervisor can use the host's huge pages for a guest only where guest and
    host address lie alike in them: large areas begin with one. */
+#define HUGE_PAGE (2 * MIB)
+
 static void *map_aligned(uint64_t bytes, int prot)
 {
-    uint64_t more = sat_add64(bytes, HOST_HUGE_PAGE), head;
+    uint64_t more = sat_add64(bytes, HUGE_PAGE), head;
     char *p = map(more, prot);
 
     if (p == MAP_FAILED)
         return p;
-    head = align_up((uintptr_t)p, HOST_HUGE_PAGE) - (uintptr_t)p;
+    head = align_up((uintptr_t)p, HUGE_PAGE) - (uintptr_t)p;
     if (head)
         munmap(p, (size_t)head);
-    munmap(p + head + bytes, (size_t)(HOST_HUGE_PAGE - head));
+    munmap(p + head + bytes, (size_t)(HUGE_PAGE - head));
     return p + head;
 }
 
 static void *reserve(uint64_t bytes, int prot, struct err *e)
 {
-    bool is_large =
-        bytes >= 8 * HOST_HUGE_PAGE && bytes % host_page_bytes() == 0;
+    bool is_large = bytes >= 8 * HUGE_PAGE && bytes % host_page_bytes() == 0;
     void *p = is_large ? map_aligned(bytes, prot) : map(bytes, prot);
 
     if (p == MAP_FAILED) {
@@ -179,14 +180,27 @@ void *host_reserve(uint64_t bytes, struct err *e)
     return reserve(bytes, PROT_READ | PROT_WRITE, e);
 }
 
-void host_prefer_huge(void *p, uint64_t bytes)
+static void populate(void *p, uint64_t bytes, bool is_written)
 {
-#ifdef __linux__
-    madvise(p, (size_t)bytes, MADV_HUGEPAGE);
+#ifdef MADV_POPULATE_WRITE
+    madvise(p, (size_t)bytes,
+            is_written ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
 #else
     (void)p;
     (void)bytes;
+    (void)is_written;
 #endif
+}
+
+void host_back_ahead(void *p, uint64_t bytes, uint64_t used, uint64_t *backed,
+                     bool is_written)
+{
+    const uint64_t piece = 256 * KIB, near = 16 * KIB;
+
+    if (used + near <= *backed || bytes - *backed < piece)
+        return;
+    populate((char *)p + *backed, piece, is_written);
+    *backed += piece;
 }
 
 void *host_reserve_nothing(uint64_t bytes, struct err *e)

@@ -17,6 +17,7 @@ struct block_cache {
     struct block *hash[1 << HASH_BITS];
     uint8_t *arena; /* owned, reserved lazily */
     size_t used;
+    uint64_t backed;
     uint32_t epoch;
 };
 
@@ -94,6 +95,8 @@ static struct block *block_make(struct block_cache *cache, gpa_t pa,
         cache->used = 0;
         cache->epoch++;
     }
+    host_back_ahead(cache->arena, BLOCK_ARENA_BYTES, cache->used,
+                    &cache->backed, true);
     blk = (void *)(cache->arena + cache->used);
     block_decode(blk, pa, host, mode, BLOCK_MAX_INSNS);
     cache->used += sizeof(*blk) + (blk->count + 1) * sizeof(blk->insn[0]);

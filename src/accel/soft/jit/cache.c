@@ -8,7 +8,7 @@
 #include "host/host.h"
 
 enum { META_SHARE = 2 }; /* the side tables may take half of the code's size */
-enum { PIECE_BYTES = 2 << 20 /* of the pool */ };
+enum { PIECE_BYTES = 256 << 10 /* of the pool */ };
 
 void jit_cache_set_regs(struct jit_cache *cache, const struct tr_regs *regs)
 {
@@ -21,27 +21,15 @@ void jit_cache_set_regs(struct jit_cache *cache, const struct tr_regs *regs)
     cache->start = cache->used = (uint64_t)(c.p - c.base);
 }
 
-/* Of a table that grows: huge pages from the second on, as most CPUs' need no
-   more than the first. */
-static void *reserve_table(uint64_t bytes)
-{
-    uint8_t *p = host_reserve(bytes, NULL);
-    uint64_t whole = align_down(bytes, HOST_HUGE_PAGE);
-
-    if (p && whole > HOST_HUGE_PAGE && (uintptr_t)p % HOST_HUGE_PAGE == 0)
-        host_prefer_huge(p + HOST_HUGE_PAGE, whole - HOST_HUGE_PAGE);
-    return p;
-}
-
 static int cache_map(struct jit_cache *cache, uint64_t bytes)
 {
     if (host_code_init(&cache->code, bytes, NULL) < 0)
         return -1;
     cache->meta_bytes = bytes / META_SHARE;
     cache->max_exits = (uint32_t)(bytes / 64);
-    cache->meta = reserve_table(cache->meta_bytes);
+    cache->meta = host_reserve(cache->meta_bytes, NULL);
     cache->exits =
-        reserve_table((uint64_t)cache->max_exits * sizeof(struct jexit));
+        host_reserve((uint64_t)cache->max_exits * sizeof(struct jexit), NULL);
     cache->max_sites = (uint32_t)(bytes / 64);
     cache->sites =
         host_reserve((uint64_t)cache->max_sites * sizeof(struct jsite), NULL);
@@ -77,18 +65,19 @@ static void give_back(struct jit_cache *cache)
     atomic_fetch_add(cache->pool, taken);
 }
 
-/* Code that is spread over many pages is slow to run, and each page of the host
-   is slow to get. Of the first huge page half must be used: most CPUs need no
-   more. */
 void cache_back(struct jit_cache *cache)
 {
-    uint64_t from = cache->backed;
+    struct host_code *code = &cache->code;
 
-    if (cache->used < MAX(from, HOST_HUGE_PAGE / 2) ||
-        cache->granted - from < HOST_HUGE_PAGE)
-        return;
-    host_code_back(&cache->code, from);
-    cache->backed += HOST_HUGE_PAGE;
+    host_back_ahead(code->rw, cache->granted, cache->used, &cache->rw_backed,
+                    true);
+    host_back_ahead(code->rx, cache->granted, cache->used, &cache->rx_backed,
+                    false);
+    host_back_ahead(cache->meta, cache->meta_bytes, cache->meta_used,
+                    &cache->meta_backed, true);
+    host_back_ahead(cache->exits, cache->max_exits * sizeof(struct jexit),
+                    cache->num_exits * sizeof(struct jexit),
+                    &cache->exits_backed, true);
 }
 
 bool cache_take_piece(struct jit_cache *cache)
@@ -151,8 +140,8 @@ void jit_cache_flush(struct jit_cache *cache)
     cache->stats.flushes++;
     if (cache->granted > cache->own) {
         host_code_discard(&cache->code, cache->own);
-        cache->backed =
-            MIN(cache->backed, align_down(cache->own, HOST_HUGE_PAGE));
+        cache->rw_backed = MIN(cache->rw_backed, cache->own);
+        cache->rx_backed = cache->rw_backed;
         give_back(cache);
     }
 }

@@ -57,7 +57,7 @@ struct jit_cache {
     uint64_t chaos;
     uint64_t start, used;  /* of code.rw: behind the glue; the first free */
     uint64_t own, granted; /* bytes: without the pool, with what is of it */
-    uint64_t backed;       /* bytes that need not be asked for any more */
+    uint64_t rw_backed, rx_backed, meta_backed, exits_backed; /* bytes */
     _Atomic uint64_t *pool;
     uint8_t *meta; /* owned: blocks, pages, words */
     uint64_t meta_bytes, meta_used;
@@ -109,7 +109,7 @@ struct jpage *cache_page_of(struct jit_cache *cache, gpa_t pa, uint32_t gen);
 /* Room was made sure of by has_room of cache_add.c. */
 void *cache_meta_take(struct jit_cache *cache, uint64_t bytes);
 
-/* Asks the host for larger pages for what the arena grows into. */
+/* Backs what the arena and its tables grow into. */
 void cache_back(struct jit_cache *cache);
 
 /* One more piece of the pool for the arena; false: there is none. */
