@@ -15,6 +15,7 @@
 #include "base/metrics.h"
 #include "dev/vsock_host.h"
 #include "dev/vsock_mux.h"
+#include "host/host.h"
 
 #define F_IN_ORDER (1ull << 35)
 
@@ -22,6 +23,12 @@ enum { RXQ = 0, TXQ = 1, EVQ = 2, NUM_QUEUES = 3 };
 
 /* How long the guest may have to wait for a little credit. */
 enum { CREDIT_NS = 1000000 };
+
+/* Nobody waits for a packet's buffers to come back, but to take them costs the
+   guest an interrupt and a thread's turn: it gets them back by many, or when
+   they have been here for long. Of a small queue it never lacks more than an
+   eighth. */
+enum { TX_KEPT = 32, TX_KEPT_SHARE = 8, TX_NS = 1000000 };
 
 /* Others have their turn after so many packets. */
 enum { IN_A_ROW = VIRTQ_MAX_SIZE };
@@ -39,6 +46,10 @@ struct vsock {
     struct vsock_mux mux;
     struct vsock_host host;
     struct worker_event rx_due;
+    struct worker_timer tx_due;
+    unsigned tx_kept;         /* descriptors of packets not yet given back */
+    unsigned tx_most;         /* so many are */
+    uint64_t tx_ns;           /* so long, at most */
     struct vsock_state state; /* last_port is the mux's */
 
     struct virtq_chain chain;
@@ -112,7 +123,27 @@ static bool take_one(struct vsock *v)
     else
         metric_inc(&metrics.vsock.tx_queue_event_fails);
     virtq_push(&v->base.queues[TXQ], v->chain.head, 0);
+    v->tx_kept += v->chain.num_out + v->chain.num_in;
     return true;
+}
+
+static void give_tx_back(void *ctx)
+{
+    struct vsock *v = ctx;
+
+    worker_timer_stop(v->base.worker, &v->tx_due);
+    v->tx_kept = 0;
+    virtio_dev_flush(&v->base, TXQ);
+}
+
+static void keep_tx(struct vsock *v)
+{
+    unsigned share = v->base.queues[TXQ].size / TX_KEPT_SHARE;
+
+    if (v->tx_kept >= MIN(v->tx_most, share))
+        give_tx_back(v);
+    else if (v->tx_kept && !v->tx_due.slot)
+        worker_timer_set(v->base.worker, &v->tx_due, host_mono_ns() + v->tx_ns);
 }
 
 static void serve_tx(struct vsock *v)
@@ -121,7 +152,7 @@ static void serve_tx(struct vsock *v)
 
     while (served < IN_A_ROW && take_one(v))
         served++;
-    virtio_dev_flush(&v->base, TXQ);
+    keep_tx(v);
     if (served < IN_A_ROW)
         vsock_mux_idle(&v->mux);
     if (served == IN_A_ROW)
@@ -177,6 +208,7 @@ static void transport_reset(void *ctx)
 
     vsock_host_stop(&v->host);
     vsock_mux_reset(&v->mux);
+    give_tx_back(v);
     if (!v->base.active)
         return;
     v->state.reset_due = true;
@@ -271,6 +303,8 @@ static void stop(void *ctx)
     vsock_host_stop(&v->host);
     vsock_mux_reset(&v->mux);
     worker_cancel(v->base.worker, &v->rx_due);
+    worker_timer_stop(v->base.worker, &v->tx_due);
+    v->tx_kept = 0;
 }
 
 static void vsock_reset(struct virtio_dev *dev)
@@ -349,6 +383,9 @@ struct virtio_dev *vsock_new(const struct vsock_options *opt,
     v->base.activate_fails = &metrics.vsock.activate_fails;
     v->guest_cid = opt->guest_cid;
     v->rx_due = (struct worker_event){.fn = on_rx_due, .ctx = v};
+    v->tx_due = (struct worker_timer){.fn = give_tx_back, .ctx = v};
+    v->tx_most = opt->tx_kept ? opt->tx_kept : TX_KEPT;
+    v->tx_ns = opt->tx_ns ? opt->tx_ns : TX_NS;
     vsock_host_init(&v->host, worker, opt->listener);
     v->host.is_full = is_full;
     v->host.ask = ask;

@@ -19,9 +19,13 @@
 
 struct vsock_options {
     uint32_t guest_cid;
-    const char *path;   /* of the host's socket; borrowed for the call */
-    int listener;       /* bound there; borrowed, does not block */
-    uint64_t credit_ns; /* how long little credit may be owed; 0: as usual */
+    const char *path; /* of the host's socket; borrowed for the call */
+    int listener;     /* bound there; borrowed, does not block */
+
+    /* 0: as usual. How long little credit may be owed to the guest, and its
+       packets be kept, of how many descriptors at most. */
+    uint64_t credit_ns, tx_ns;
+    unsigned tx_kept;
 };
 
 /* worker and ram are borrowed. NULL: why in *e. */

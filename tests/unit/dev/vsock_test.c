@@ -66,16 +66,24 @@ static void start(void)
     step();
 }
 
-/* No test but the one that is about it waits for credit that takes its time. */
-static uint64_t an_hour_ns = 3600000000000, one_ns = 1;
+/* What takes its time would come in the middle of any test but those that are
+   about it. */
+#define AN_HOUR_NS 3600000000000u
+static struct vsock_options nothing_late = {.credit_ns = AN_HOUR_NS,
+                                            .tx_kept = 1},
+                            little_credit = {.credit_ns = 1, .tx_kept = 1},
+                            many_packets = {.credit_ns = AN_HOUR_NS,
+                                            .tx_ns = AN_HOUR_NS},
+                            late_packets = {.credit_ns = AN_HOUR_NS,
+                                            .tx_ns = 1};
 
 static int set_up(void **state)
 {
-    struct vsock_options opt = {.guest_cid = CID,
-                                .path = path,
-                                .credit_ns =
-                                    *state ? *(uint64_t *)*state : an_hour_ns};
+    struct vsock_options opt =
+        *(*state ? (struct vsock_options *)*state : &nothing_late);
 
+    opt.guest_cid = CID;
+    opt.path = path;
     memset(&metrics, 0, sizeof(metrics));
     snprintf(path, sizeof(path), "vsock-test-%d", (int)getpid());
     unlink(path);
@@ -116,12 +124,9 @@ static struct vsock_header packet(uint16_t op, uint32_t host_port)
 }
 
 /* The payload lies behind the header, in a buffer of its own. */
-static void send_packet(struct vsock_header hdr, const void *data)
+static void offer_packet(struct vsock_header hdr, const void *data)
 {
-    uint16_t used;
-
     driver_select(&d, TX);
-    used = driver_used(&d);
     memcpy(at(&d, TX_AT, HEADER), &hdr, HEADER);
     if (data)
         memcpy(at(&d, TX_AT + 0x1000, hdr.len), data, hdr.len);
@@ -130,7 +135,20 @@ static void send_packet(struct vsock_header hdr, const void *data)
     driver_offer(&d, 0);
     driver_notify(&d);
     step();
-    assert_int_equal((uint16_t)(driver_used(&d) - used), 1);
+}
+
+static uint16_t given_back(void)
+{
+    driver_select(&d, TX);
+    return driver_used(&d);
+}
+
+static void send_packet(struct vsock_header hdr, const void *data)
+{
+    uint16_t used = given_back();
+
+    offer_packet(hdr, data);
+    assert_int_equal((uint16_t)(given_back() - used), 1);
 }
 
 static void send_op(uint16_t op, uint32_t host_port)
@@ -620,6 +638,44 @@ static void the_guest_hears_of_little_room_too(void **state)
     close(fd);
 }
 
+static void packets_come_back_by_many(void **state)
+{
+    struct vsock_header hdr = packet(VSOCK_OP_RW, PORT); /* is reset */
+    uint8_t data[8] = {0};
+
+    (void)state;
+    hdr.len = sizeof(data);
+    for (uint16_t n = 0; n < 48; n++) {
+        assert_int_equal(given_back(), n / 16 * 16);
+        offer_packet(hdr, data);
+    }
+    assert_int_equal(given_back(), 48);
+    offer_packet(hdr, data);
+    wr(&d, 0x70, 0);
+    start(); /* a reset forgets them */
+    for (unsigned n = 0; n < 16; n++) {
+        assert_int_equal(given_back(), 0);
+        offer_packet(hdr, data);
+    }
+    assert_int_equal(given_back(), 16);
+    offer_packet(hdr, data);
+    vsock_transport_reset(dev); /* a snapshot is to have all of them */
+    assert_int_equal(given_back(), 17);
+}
+
+static void packets_come_back_in_time(void **state)
+{
+    (void)state;
+    for (uint16_t n = 0; n < 3; n++) {
+        offer_packet(packet(VSOCK_OP_CREDIT_UPDATE, PORT), NULL);
+        for (unsigned t = 0; t < 6000 && given_back() == n; t++) {
+            usleep(10000);
+            step();
+        }
+        assert_int_equal(given_back(), n + 1);
+    }
+}
+
 /* Fills the socket and then our buffer: how much went in all. */
 static uint64_t stuff(uint32_t host_port, const uint8_t *data, uint32_t room)
 {
@@ -1105,7 +1161,12 @@ int main(void)
         TEST(credit_that_makes_no_sense_is_none),
         TEST(the_guest_hears_how_much_room_there_is),
         cmocka_unit_test_prestate_setup_teardown(
-            the_guest_hears_of_little_room_too, set_up, tear_down, &one_ns),
+            the_guest_hears_of_little_room_too, set_up, tear_down,
+            &little_credit),
+        cmocka_unit_test_prestate_setup_teardown(
+            packets_come_back_by_many, set_up, tear_down, &many_packets),
+        cmocka_unit_test_prestate_setup_teardown(
+            packets_come_back_in_time, set_up, tear_down, &late_packets),
         TEST(what_the_host_does_not_take_waits_in_order),
         TEST(more_than_there_was_credit_for_ends_the_connection),
         TEST(many_connections_have_less_room_each),
