@@ -9,6 +9,7 @@
 
 #include "accel/kvm/kvm.h"
 #include "accel/soft/soft.h"
+#include "accel/soft/tier.h"
 #include "base/log.h"
 #include "base/macros.h"
 
@@ -43,4 +44,11 @@ const struct accel_ops *accel_find(const char *name, struct err *e)
     err_set(e, -EINVAL, "no accelerator is called '%s': try auto, kvm or soft",
             name);
     return NULL;
+}
+
+int accel_check_tier(const char *tier, struct err *e)
+{
+    struct tier parsed;
+
+    return tier_parse(&parsed, tier, e);
 }

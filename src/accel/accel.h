@@ -125,3 +125,6 @@ struct accel_ops {
 /* By name; NULL or "auto": the first of the table in accel.c that probes well.
    Unknown names and back ends that do not run here: NULL and why in *e. */
 const struct accel_ops *accel_find(const char *name, struct err *e);
+
+/* Is it a tier of soft that this build has (accel_config.tier)? */
+int accel_check_tier(const char *tier, struct err *e);

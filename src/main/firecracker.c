@@ -467,38 +467,36 @@ static int start_configured(struct process *p, struct err *e)
 
 /* ---- running ---- */
 
-/* Who names an accelerator learns now that it does not work here, and not
-   when the first guest is to start. */
-static int check_accel(struct process *p, struct err *e)
+/* Who names an accelerator or a tier learns now that it does not work here, and
+   not when the first guest is to start. */
+static int set_engine(struct process *p, struct err *e)
 {
-    p->plain = args_has(p->args, "accel") &&
-               !accel_find(args_get(p->args, "accel"), e);
-    return p->plain ? -ENODEV : 0;
+    if (args_has(p->args, "accel") &&
+        !accel_find(args_get(p->args, "accel"), e))
+        return -ENODEV;
+    return vm_config_set_tier(&p->cfg, args_get(p->args, "tier"), e);
 }
 
 static int set_own_flags(struct process *p, struct err *e)
 {
-    int rc = vm_config_set(&p->cfg.dump_fdt, args_get(p->args, "dump-fdt"));
+    int rc = set_engine(p, e);
 
+    if (rc == 0 && args_has(p->args, "code-mib"))
+        rc = vm_config_set_code_mib(&p->cfg, args_get(p->args, "code-mib"), e);
+    p->plain = rc < 0;
+    if (rc < 0)
+        return rc;
+    rc = vm_config_set(&p->cfg.dump_fdt, args_get(p->args, "dump-fdt"));
     if (rc == 0)
         rc = vm_config_set(&p->cfg.accel, args_get(p->args, "accel"));
-    if (rc == 0)
-        rc = vm_config_set(&p->cfg.tier, args_get(p->args, "tier"));
-    if (rc == 0 && args_has(p->args, "code-mib")) {
-        rc = vm_config_set_code_mib(&p->cfg, args_get(p->args, "code-mib"), e);
-        if (rc < 0)
-            return rc;
-    }
     p->cfg.count_insns = args_has(p->args, "stats");
     return rc < 0 ? err_set(e, rc, "out of memory") : 0;
 }
 
 static int serve(struct process *p, struct err *e)
 {
-    int rc = check_accel(p, e);
+    int rc = set_own_flags(p, e);
 
-    if (rc == 0)
-        rc = set_own_flags(p, e);
     if (rc == 0)
         rc = read_files(p, e);
     if (rc == 0 && !args_has(p->args, "no-api"))

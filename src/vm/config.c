@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "accel/accel.h"
 #include "base/heap.h"
 #include "base/macros.h"
 
@@ -85,6 +86,18 @@ uint64_t vm_config_ram_bytes(const struct vm_config *cfg)
     return MIN(cfg->mem_size_mib, (uint64_t)VM_MAX_MEM_MIB) * MIB;
 }
 
+int vm_config_set_tier(struct vm_config *cfg, const char *text, struct err *e)
+{
+    int rc = accel_check_tier(text, e);
+
+    if (rc < 0) {
+        err_prefix(e, "--tier");
+        return rc;
+    }
+    rc = vm_config_set(&cfg->tier, text);
+    return rc < 0 ? err_set(e, rc, "out of memory") : 0;
+}
+
 int vm_config_set_code_mib(struct vm_config *cfg, const char *text,
                            struct err *e)
 {
@@ -92,10 +105,11 @@ int vm_config_set_code_mib(struct vm_config *cfg, const char *text,
     unsigned long n = strtoul(text, &end, 10);
 
     if (end == text || *end || n < 1 || n > 4096)
-        return err_set(e, -EINVAL,
-                       "the memory for translated code is 1 to 4096 MiB, not "
-                       "'%.32s'",
-                       text);
+        return err_set(
+            e, -EINVAL,
+            "--code-mib: the memory for translated code is 1 to 4096 "
+            "MiB, not '%.32s'",
+            text);
     cfg->code_mib = n;
     return 0;
 }

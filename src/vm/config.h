@@ -51,6 +51,9 @@ void vm_config_release(struct vm_config *cfg); /* any number of times */
 /* Replaces an owned string by a copy of `value` (NULL: none); -ENOMEM. */
 int vm_config_set(char **field, const char *value);
 
+/* From a person's text: a tier of the software CPU, with options. */
+int vm_config_set_tier(struct vm_config *cfg, const char *text, struct err *e);
+
 /* From a person's text: 1 to 4096 MiB. */
 int vm_config_set_code_mib(struct vm_config *cfg, const char *text,
                            struct err *e);

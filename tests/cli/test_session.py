@@ -107,6 +107,18 @@ def test_unknown_accelerators_are_named(boot):
     assert "no accelerator is called 'warp': try auto, kvm or soft" in result.err
 
 
+@pytest.mark.parametrize("flag, why", [
+    (["--tier", "x"], "--tier: no tier is called 'x': try auto, jit"),
+    (["--tier", "interp,eager"], "--tier: the tier interp has no options"),
+    (["--code-mib", "0"], "--code-mib: the memory for translated code is 1 to"),
+])
+def test_what_a_flag_says_wrong_is_said_before_a_guest_starts(
+        squib, tmp_path, flag, why):
+    result = squib("--api-sock", tmp_path / "api.sock", *flag)
+    assert result.code == 1
+    assert result.err.startswith(f"Error: {why}")
+
+
 def test_standard_input_reaches_the_guest(squib, kernel):
     # Reads a byte, says it, and is off.
     code = [
