@@ -3,6 +3,7 @@
 
 import math
 import statistics
+import textwrap
 
 import bench_api
 import bench_dev
@@ -223,6 +224,15 @@ def markdown(lines):
                      for line in [lines[0], rule, *lines[1:]])
 
 
+def filled(text):
+    """Paragraphs of at most 80 columns; tables and the like as they are."""
+    return "\n\n".join(
+        part if part.startswith(("#", "|", "!", "`", "<"))
+        else textwrap.fill(part, 80, break_long_words=False,
+                           break_on_hyphens=False)
+        for part in text.rstrip("\n").split("\n\n")) + "\n"
+
+
 README = """\
 # How fast squib is
 
@@ -356,7 +366,7 @@ def readme(report):
                    "start): trust ratios, not times.\n")
     turns = ("one turn" if data["repeat"] == 1
              else f"{data['repeat']} turns")
-    return README.format(
+    return filled(README.format(
         command=data["command"], machine=data["machine"],
         host_kernel=data["host_kernel"], when=data["when"],
         kernel=data["kernel"], mem=data["mem"], qemu=qemu, warning=warning,
@@ -367,7 +377,7 @@ def readme(report):
         sections=markdown(report.sections()),
         whole=markdown(report.machine()), table=markdown(report.table()),
         rows=markdown([["row", "group", "what"]] + [
-            [r["name"], r["group"], r["what"]] for r in report.rows]))
+            [r["name"], r["group"], r["what"]] for r in report.rows])))
 
 
 def plots(report):
