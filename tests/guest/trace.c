@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Hot loops that go through calls: what the callee does with its return
-   address, with flags and with its own code must come out as it always does.
-   Each loop goes round often enough to be translated as one piece. */
+/* Hot loops that go through calls, and through branches that are always taken
+   until they are not: what the callee does with its return address, with flags
+   and with its own code must come out as it always does. Each loop goes round
+   often enough to be translated as one piece. */
 
 #include "tables.h"
 
@@ -171,6 +172,60 @@ __asm__(".balign 4096\n"
         "b 2b\n"
         "4: ret\n"
 
+        /* Taken until x1 rounds are left: by flags, by a register. */
+        "by_flags_for_long: mov x15, x30\n"
+        "mov x2, x0\n"
+        "mov x0, #0\n"
+        "1: cmp x2, x1\n"
+        "b.hi 2f\n"
+        "add x0, x0, #100\n"
+        "2: bl add_near\n"
+        "subs x2, x2, #1\n"
+        "b.ne 1b\n"
+        "ret x15\n"
+        "by_register_for_long: mov x15, x30\n"
+        "mov x2, x0\n"
+        "mov x0, #0\n"
+        "1: cmp x2, x1\n"
+        "cset x3, ls\n"
+        "tst x2, #3\n" /* whose flags outlive it on both ways */
+        "cbz x3, 2f\n"
+        "add x0, x0, #1000\n"
+        "b 2f\n" /* so that the end of the block can be seen */
+        "2: b.ne 3f\n"
+        "add x0, x0, #100\n"
+        "3: sub x2, x2, #1\n"
+        "add x0, x0, #1\n"
+        "cbnz x2, 1b\n"
+        "ret x15\n"
+
+        /* To and fro in one function, as compilers put what is rare: x1 says
+           whether the second one is taken, which goes back. */
+        "forth_and_back: mov x15, x30\n"
+        "mov x2, x0\n"
+        "mov x0, #0\n"
+        "1: tbz x2, #63, 3f\n"
+        "add x0, x0, #1000\n"
+        "2: add x0, x0, #1\n"
+        "subs x2, x2, #1\n"
+        "b.ne 1b\n"
+        "ret x15\n"
+        "3: cbz x1, 2b\n"
+        "add x0, x0, #10\n"
+        "b 2b\n"
+
+        /* Where it is not taken it goes on in the next page. */
+        ".balign 4096\n"
+        "edge_of_page: mov x2, x0\n"
+        "mov x0, #0\n"
+        "b 1f\n"
+        "2: add x0, x0, #1\n"
+        "b 1f\n"
+        ".space 4096 - 7 * 4\n"
+        "1: sub x2, x2, #1\n"
+        "cbnz x2, 2b\n"
+        "ret\n"
+
         /* In a page of their own, to be copied: x1 rounds. */
         ".balign 4096\n"
         "caller_page: mov x15, x30\n"
@@ -188,6 +243,8 @@ typedef uint64_t code_fn(uint64_t x0, uint64_t x1);
 extern code_fn near_and_far, returns_elsewhere, nested, changes_what_it_saved;
 extern code_fn flags_through, where_am_i, loads_in_callee, depth, far_loop;
 extern code_fn calls_x1, branches_back, calls_and_forgets, calls_twice;
+extern code_fn by_flags_for_long, by_register_for_long;
+extern code_fn forth_and_back, edge_of_page;
 extern char caller_page[];
 
 static uint32_t pages[3][1024] __attribute__((aligned(4096)));
@@ -340,6 +397,30 @@ static void a_callee_by_its_address(void)
                  (n & 1 ? 5 : 3) * (uint64_t)ROUNDS);
 }
 
+static void a_branch_is_no_longer_taken(void)
+{
+    uint64_t last = ROUNDS / 4;
+
+    for (unsigned n = 0; n < 2; n++) {
+        CHECK_EQ(by_flags_for_long(ROUNDS, last), ROUNDS + 100 * last);
+        CHECK_EQ(by_register_for_long(ROUNDS, last),
+                 ROUNDS + 100 * (ROUNDS / 4) + 1000 * last);
+    }
+}
+
+static void branches_taken_forth_and_back(void)
+{
+    for (unsigned n = 0; n < 4; n++)
+        CHECK_EQ(forth_and_back(ROUNDS, n & 1),
+                 (n & 1 ? 11 : 1) * (uint64_t)ROUNDS);
+}
+
+static void a_branch_at_the_end_of_a_page(void)
+{
+    CHECK_EQ(edge_of_page(ROUNDS, 0), ROUNDS - 1);
+    CHECK_EQ(edge_of_page(ROUNDS / 2, 0), ROUNDS / 2 - 1);
+}
+
 #define TEST(fn) \
     {            \
 #fn, fn  \
@@ -359,5 +440,8 @@ const struct guest_test guest_tests[] = {
     TEST(a_callee_is_written_anew),
     TEST(a_callee_is_mapped_anew),
     TEST(a_callee_by_its_address),
+    TEST(a_branch_is_no_longer_taken),
+    TEST(branches_taken_forth_and_back),
+    TEST(a_branch_at_the_end_of_a_page),
     {NULL, NULL},
 };

@@ -164,6 +164,7 @@ struct cpu {
     alignas(16) union vreg simd_const[NUM_SIMD_CONST]; /* of translated code */
     alignas(16) union vreg simd_kept[8]; /* its registers, during a fill */
     uint32_t heat[NUM_HEATS];            /* of blocks by hash, counted down */
+    uint32_t ended[NUM_HEATS];           /* blocks that came to their end */
     uint32_t hot_block;  /* number of one that is hot now, or 0 */
     uint32_t span_when;  /* the last move of a span, in cycles of the host */
     uint64_t span_moves; /* of places of access: tr_span.h */

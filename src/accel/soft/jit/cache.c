@@ -235,8 +235,8 @@ bool cache_is_same(const struct jblock *b, int32_t page, const uint8_t *host)
     return true;
 }
 
-static struct jblock *look_up(const struct jit_cache *cache, gpa_t pa,
-                              uint32_t mode)
+struct jblock *cache_look_up(const struct jit_cache *cache, gpa_t pa,
+                             uint32_t mode)
 {
     const struct jtable *t = &cache->table;
     uint32_t hash = hash_of(pa, mode), at = jtable_first(t, hash);
@@ -256,7 +256,7 @@ static struct jblock *look_up(const struct jit_cache *cache, gpa_t pa,
 struct jblock *jit_cache_find(struct jit_cache *cache, gpa_t pa, uint32_t mode,
                               const uint8_t *host, uint32_t gen)
 {
-    struct jblock *b = look_up(cache, pa, mode);
+    struct jblock *b = cache_look_up(cache, pa, mode);
 
     if (!b || b->gen == gen)
         return b;

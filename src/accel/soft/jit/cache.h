@@ -29,11 +29,14 @@ struct jblock {
     struct jblock *page_next; /* in its page */
     uint32_t count;
     uint32_t incoming; /* number + 1 of the first exit linked here */
+    uint32_t first_exit, num_exits;
     uint32_t bytes;
     uint8_t splits;        /* how often a run of it was split, at most 4 */
     bool sets_flags;       /* before it reads them: translate_sets_flags */
     bool is_forgotten;     /* not to be found any more */
     bool is_replaced;      /* its code begins with a jump elsewhere */
+    bool has_inner_loop;   /* which it goes round by no exit */
+    bool notes_end;        /* struct tr */
     const uint32_t *words; /* count of them, as translated */
     const struct trace_part *parts; /* of those */
     uint32_t num_parts;
@@ -63,6 +66,11 @@ struct jblock *jit_cache_add_trace(struct jit_cache *cache,
 
 /* Is the block at pa worth a trace, when it is translated next? */
 bool jit_cache_is_hot(struct jit_cache *cache, gpa_t pa, uint32_t mode);
+
+/* Did nothing go on behind instruction `idx` of the block at pa, a conditional
+   branch? A guess, by which exits were ever taken. */
+bool jit_cache_is_taken(struct jit_cache *cache, const struct cpu *cpu,
+                        gpa_t pa, unsigned idx);
 
 /* The block, if exit `number` splits a run of it: tier 0 is to go on there.
    often: it is time for copies of its runs. */

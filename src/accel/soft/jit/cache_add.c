@@ -83,7 +83,7 @@ static bool translate(struct jit_cache *cache, const struct source *from,
     t->flags_live = t->flags_pending = t->sp_aligned = t->ended = false;
     t->hot = cache->all_hot || h;
     t->copies = copies || h;
-    t->plain = h ? h->plain : 0;
+    t->plain = h ? h->plain : (struct tr_mask){{0}};
     t->number = cache_next_number(cache);
     t->first_site = cache->num_sites;
     t->count_insns = cache->count_insns;
@@ -123,6 +123,8 @@ static struct jblock *add(struct jit_cache *cache, const struct source *from,
     b = keep_block(cache, from, gen);
     b->entry = t->entry;
     b->bytes = (uint32_t)(t->c.p - t->entry);
+    b->has_inner_loop = t->loop.found;
+    b->notes_end = t->notes_end;
     cache_keep_exits(cache, t, b);
     cache_keep_sites(cache, t);
     cache_replace_old(cache, b);

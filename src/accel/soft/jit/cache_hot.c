@@ -89,7 +89,7 @@ struct jblock *jit_cache_worn(struct jit_cache *cache, uint32_t site)
     const struct jsite *s = &cache->sites[site];
     struct jblock *b = cache_block_at(cache, s->block);
 
-    make_hot(cache, b)->plain |= 1ull << s->idx;
+    tr_mask_add(&make_hot(cache, b)->plain, s->idx);
     cache->stats.worn++;
     return b;
 }

@@ -28,9 +28,11 @@ struct jexit {
     uint32_t slot;     /* 0: within the page */
     uint32_t owner;    /* the block, in `meta` */
     bool has_guard;    /* a trace goes on there, by `inside` of the slot */
-    uint32_t page;     /* the struct jpage it leaves from, in `meta` */
-    int32_t target;    /* from the page's start */
-    uint32_t next;     /* number + 1 of the next one linked to the same block */
+    bool was_taken;
+    uint16_t idx;   /* of the instruction that leaves */
+    uint32_t page;  /* the struct jpage it leaves from, in `meta` */
+    int32_t target; /* from the page's start */
+    uint32_t next;  /* number + 1 of the next one linked to the same block */
 };
 
 /* Where blocks were hot once they are so from the start. */
@@ -38,8 +40,8 @@ struct hot_place {
     gpa_t pa;
     uint32_t mode;
     bool is_hot;
-    uint64_t plain;     /* instructions that wore their spans out */
-    struct jblock *old; /* to be replaced, or NULL */
+    struct tr_mask plain; /* instructions that wore their spans out */
+    struct jblock *old;   /* to be replaced, or NULL */
 };
 
 /* A place of access with a span. */
@@ -100,6 +102,10 @@ static inline struct jblock *cache_block_at(const struct jit_cache *cache,
 
 /* ---- cache.c ---- */
 
+/* The block at pa, valid or not, or NULL. */
+struct jblock *cache_look_up(const struct jit_cache *cache, gpa_t pa,
+                             uint32_t mode);
+
 /* From now on b is found. */
 void cache_show(struct jit_cache *cache, const struct jblock *b);
 
@@ -124,7 +130,7 @@ bool cache_is_same(const struct jblock *b, int32_t page, const uint8_t *host);
 /* ---- cache_link.c ---- */
 
 void cache_keep_exits(struct jit_cache *cache, const struct tr *t,
-                      const struct jblock *b);
+                      struct jblock *b);
 
 /* Who was linked to b goes to C, to be linked anew. */
 void cache_unlink(struct jit_cache *cache, struct jblock *b);

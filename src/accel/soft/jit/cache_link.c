@@ -80,10 +80,12 @@ static uint32_t meta_place(const struct jit_cache *cache, const void *p)
 }
 
 void cache_keep_exits(struct jit_cache *cache, const struct tr *t,
-                      const struct jblock *b)
+                      struct jblock *b)
 {
     uint32_t owner = meta_place(cache, b);
 
+    b->first_exit = cache->num_exits;
+    b->num_exits = t->num_exits;
     for (unsigned n = 0; n < t->num_exits; n++) {
         const struct tr_exit *x = &t->exits[n];
         int32_t rel = 0;
@@ -99,18 +101,72 @@ void cache_keep_exits(struct jit_cache *cache, const struct tr *t,
             .has_guard = x->guard.inside != NULL,
             .page = meta_place(cache, exit_page(cache, b, x->page)),
             .owner = owner,
+            .idx = x->idx,
             .target = (int32_t)x->target};
     }
+}
+
+/* The block, or the one that is about to be replaced. */
+static const struct jblock *block_at(struct jit_cache *cache, gpa_t pa,
+                                     uint32_t mode)
+{
+    const struct jblock *b = cache_look_up(cache, pa, mode);
+    const struct hot_place *h = b ? NULL : cache_hot_find(cache, pa, mode);
+
+    return h ? h->old : b;
+}
+
+/* Was the end of the block ever come to, by no exit? */
+static bool was_ended(const struct jit_cache *cache, const struct cpu *cpu,
+                      const struct jblock *b)
+{
+    uint32_t number = cache_number_at(cache, b);
+
+    return cpu->ended[number % NUM_HEATS] == number;
+}
+
+/* Where the end of the block has an exit, or notes that it was come to. */
+static bool exits_say_taken(const struct jit_cache *cache,
+                            const struct cpu *cpu, const struct jblock *b,
+                            unsigned idx)
+{
+    bool here = false, behind = was_ended(cache, cpu, b);
+    bool can_tell = b->notes_end;
+
+    for (unsigned n = 0; n < b->num_exits; n++) {
+        const struct jexit *x = &cache->exits[b->first_exit + n];
+
+        here |= x->was_taken && x->idx == idx;
+        behind |= x->was_taken && x->idx > idx;
+        can_tell |= x->idx == b->count - 1;
+    }
+    return here && !behind && can_tell && !b->has_inner_loop;
+}
+
+bool jit_cache_is_taken(struct jit_cache *cache, const struct cpu *cpu,
+                        gpa_t pa, unsigned idx)
+{
+    const struct jblock *b;
+
+    if (cache->chaos)
+        return cache_mix(cache->chaos ^ (pa + 4 * idx)) >> 62 == 0;
+    b = block_at(cache, pa, cpu->mode);
+    if (!b)
+        return false;
+    if (b->num_parts > 1)
+        return b->parts[1].way == TRACE_TAKEN && b->parts->end == idx + 1;
+    return exits_say_taken(cache, cpu, b, idx);
 }
 
 struct jblock *jit_cache_split(struct jit_cache *cache, uint32_t number,
                                bool *often)
 {
-    const struct jexit *x = &cache->exits[number];
+    struct jexit *x = &cache->exits[number];
     struct jblock *b = owner_of(cache, x);
 
     if (x->place)
         return NULL;
+    x->was_taken = true;
     cache->stats.splits++;
     *often = b->splits < MANY_SPLITS && ++b->splits == MANY_SPLITS;
     return b;
@@ -166,6 +222,7 @@ void jit_cache_link(struct jit_cache *cache, uint32_t number, struct jblock *b,
     struct jexit *x = &cache->exits[number];
     const struct jblock *owner = owner_of(cache, x);
 
+    x->was_taken = true;
     if (cache->chaos && cache_mix(cache->chaos ^ number) >> 63)
         return; /* always or never */
     if (owner->is_forgotten)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Emitters of branches. A conditional branch leaves the block when taken and
-   goes on in it when not. */
+   goes on in it when not, or the other way round. */
 
 #include "accel/soft/jit/tr.h"
 
@@ -10,6 +10,7 @@ static bool em_b(struct tr *t, const struct insn *i)
 
     (void)i;
     if (next) {
+        t->flags_kept = t->flags_live;
         t_enter_part(t, next);
         return true;
     }
@@ -46,6 +47,27 @@ static bool em_bl(struct tr *t, const struct insn *i)
     return em_b(t, i);
 }
 
+static bool has_conditional(const struct block *src)
+{
+    for (unsigned n = 0; n < src->count; n++) {
+        if (trace_is_conditional(&src->insn[n]))
+            return true;
+    }
+    return false;
+}
+
+static void branch_if(struct tr *t, enum x64_cc cc)
+{
+    const struct trace_part *next = t_next_part(t);
+
+    if (!next) {
+        t_exit_if(t, cc, t_target(t));
+        return;
+    }
+    t_exit_if(t, cc ^ 1, t_other_way_at(t, t->idx));
+    t_enter_part(t, next);
+}
+
 static bool em_b_cond(struct tr *t, const struct insn *i)
 {
     unsigned cond = i->word & 15;
@@ -55,7 +77,7 @@ static bool em_b_cond(struct tr *t, const struct insn *i)
         return em_b(t, i);
     cc = t_cond(t, cond);
     t->flags_kept = t->flags_live;
-    t_exit_if(t, cc, t_target(t));
+    branch_if(t, cc);
     return true;
 }
 
@@ -70,7 +92,7 @@ static bool compare_branch(struct tr *t, const struct insn *i, enum x64_cc cc)
         x64_alu_rr(&t->c, false, ALU_XOR, RAX, RAX);
     else
         x64_alu_mi(&t->c, w, ALU_CMP, RBP, CPU_X(i->rd), 0);
-    t_exit_if(t, cc, t_target(t));
+    branch_if(t, cc);
     return true;
 }
 
@@ -93,7 +115,7 @@ static bool test_branch(struct tr *t, const struct insn *i, enum x64_cc cc)
 
     x64_op_rr(&t->c, bit >= 32, 0x1ba, 4, reg);
     x64_u8(&t->c, bit);
-    t_exit_if(t, cc, t_target(t));
+    branch_if(t, cc);
     return true;
 }
 
@@ -107,8 +129,20 @@ static bool em_tbnz(struct tr *t, const struct insn *i)
     return test_branch(t, i, CC_B);
 }
 
+/* A trace that is made of it later wants to know whether it came that far. */
+static void note_end(struct tr *t)
+{
+    if (t->hot || !has_conditional(t->src))
+        return;
+    x64_store_imm(&t->c, false, RBP,
+                  CPU(ended) + 4 * (int32_t)(t->number % NUM_HEATS),
+                  (int32_t)t->number);
+    t->notes_end = true;
+}
+
 static bool em_br(struct tr *t, const struct insn *i)
 {
+    note_end(t);
     t_get_to(t, true, RAX, i->rn);
     t_exit_rax(t);
     t->ended = true;
@@ -121,12 +155,14 @@ static bool em_ret(struct tr *t, const struct insn *i)
 
     if (!next)
         return em_br(t, i);
+    t->flags_kept = t->flags_live;
     t_enter_part(t, next);
     return true;
 }
 
 static bool em_blr(struct tr *t, const struct insn *i)
 {
+    note_end(t);
     t_get_to(t, true, RDX, i->rn);
     link_register(t);
     x64_mov(&t->c, true, RAX, RDX);

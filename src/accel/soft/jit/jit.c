@@ -246,12 +246,13 @@ static struct jblock *translate_here(struct cpu *cpu, const struct block *cold,
                                      const uint8_t *host, uint32_t gen)
 {
     struct jit *jit = cpu->jit;
+    struct jblock *b = NULL;
 
     if (!jit->tier.paranoid &&
         jit_cache_is_hot(jit->cache, cold->pa, cold->mode) &&
-        trace_build(&jit->trace, cpu, cold, host))
-        return jit_cache_add_trace(jit->cache, &jit->trace, gen);
-    return jit_cache_add(jit->cache, cold, gen);
+        trace_build(&jit->trace, cpu, jit->cache, cold, host))
+        b = jit_cache_add_trace(jit->cache, &jit->trace, gen);
+    return b ? b : jit_cache_add(jit->cache, cold, gen);
 }
 
 /* NULL: tier 0 has run something, or an abort was taken. */

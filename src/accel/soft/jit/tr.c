@@ -102,8 +102,8 @@ void t_pc_to(struct tr *t, unsigned dst, int64_t offset)
 static void add_exit(struct tr *t, uint8_t *place, int64_t offset)
 {
     check(t->num_exits < TR_MAX_EXITS);
-    t->exits[t->num_exits++] =
-        (struct tr_exit){.place = place, .target = offset};
+    t->exits[t->num_exits++] = (struct tr_exit){
+        .place = place, .target = offset, .idx = (uint16_t)t->idx};
 }
 
 void t_add_split(struct tr *t)
@@ -387,8 +387,8 @@ void t_enter_part(struct tr *t, const struct trace_part *next)
         add_side(t, TR_SIDE_GUARD, CC_NE, next->off)->guard = guard;
         t->loop.guarded = true;
     }
-    if (next->way != TRACE_MAY_RETURN && !is_guarded)
-        t->flags_kept = t->flags_live;
+    if (next->way == TRACE_MAY_RETURN || is_guarded)
+        t->flags_kept = false;
 }
 
 static void finish_side(struct tr *t, const struct tr_side *s)

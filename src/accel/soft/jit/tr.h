@@ -31,7 +31,8 @@
 #include "isa_gen.h"
 
 /* A block may be emitted twice: struct tr_loop. */
-enum { TR_MAX_BAILS = 512, TR_MAX_EXITS = 4 * BLOCK_MAX_INSNS + 2 };
+enum { TR_MAX_INSNS = TRACE_MAX_INSNS };
+enum { TR_MAX_BAILS = 8 * TR_MAX_INSNS, TR_MAX_EXITS = 4 * TR_MAX_INSNS + 2 };
 enum { TR_INSN_BYTES = 512 /* the most an emitter may emit, cold part too */ };
 enum { TR_SPARE_BYTES = 2 * TR_INSN_BYTES }; /* left when it stops for room */
 
@@ -41,11 +42,27 @@ struct tr_guard {
     uint8_t *inside, *from;
 };
 
+/* A set of instructions. */
+struct tr_mask {
+    uint64_t bits[TR_MAX_INSNS / 64];
+};
+
+static inline bool tr_mask_has(const struct tr_mask *m, unsigned idx)
+{
+    return m->bits[idx / 64] >> idx % 64 & 1;
+}
+
+static inline void tr_mask_add(struct tr_mask *m, unsigned idx)
+{
+    m->bits[idx / 64] |= 1ull << idx % 64;
+}
+
 /* A direct exit: its displacement can be linked to the block at `target`. */
 struct tr_exit {
     uint8_t *place;
     int64_t target;             /* offset from the page's start */
     int32_t page;               /* of a trace: the exit is from there */
+    uint16_t idx;               /* of the instruction that leaves */
     uint8_t *tag, *from, *host; /* NULL, or displacements in its far slot */
     uint8_t *slot;              /* where that is */
     struct tr_guard guard;      /* that leads past this far exit, or none */
@@ -92,7 +109,7 @@ struct tr_side {
 };
 
 /* A way on which the flags are a constant, loaded in the cold part. */
-enum { TR_MAX_CONSTS = 4 * BLOCK_MAX_INSNS };
+enum { TR_MAX_CONSTS = 4 * TR_MAX_INSNS };
 struct tr_flags_const {
     uint8_t *place; /* of the jump there */
     uint8_t *back;  /* where it goes on */
@@ -165,8 +182,8 @@ struct tr_plan {
     bool is_worth;
 };
 
-enum { TR_MAX_RUNS = BLOCK_MAX_INSNS /* of two or more, in two passes */ };
-enum { TR_MAX_RUN_PLACES = 4 * BLOCK_MAX_INSNS };
+enum { TR_MAX_RUNS = TR_MAX_INSNS /* of two or more, in two passes */ };
+enum { TR_MAX_RUN_PLACES = 4 * TR_MAX_INSNS };
 struct tr_run {
     uint16_t first, last;
     bool sp_aligned;   /* at the first one */
@@ -192,7 +209,7 @@ struct tr_runs {
 };
 
 /* A place of access that has a span: tr_span.h. */
-enum { TR_MAX_SPANS = 2 * BLOCK_MAX_INSNS };
+enum { TR_MAX_SPANS = 2 * TR_MAX_INSNS };
 struct tr_span {
     uint8_t *place; /* of the jump to the cold part */
     uint8_t *again; /* where the instruction starts */
@@ -262,11 +279,12 @@ struct tr {
     struct tr_runs runs;
     struct tr_flags_const consts[TR_MAX_CONSTS];
     unsigned num_consts;
-    bool hot;            /* worth more work, and more room */
-    uint64_t plain;      /* mask: instructions that shall have no spans */
-    uint32_t number;     /* of the block: the cache's */
-    uint32_t first_site; /* number of spans[0], likewise */
+    bool hot;             /* worth more work, and more room */
+    struct tr_mask plain; /* instructions that shall have no spans */
+    uint32_t number;      /* of the block: the cache's */
+    uint32_t first_site;  /* number of spans[0], likewise */
     uint8_t *heat_place;
+    bool notes_end; /* in cpu->ended: it has no exit to be seen by */
     struct tr_span spans[TR_MAX_SPANS];
     unsigned num_spans;
     unsigned span_next[8]; /* numbers given last */
@@ -444,6 +462,15 @@ static inline const struct trace_part *t_part(const struct tr *t, unsigned k)
     return p;
 }
 
+/* What the trace goes on with behind it, or NULL. */
+static inline const struct trace_part *t_next_part_at(const struct tr *t,
+                                                      unsigned k)
+{
+    const struct trace_part *p = t_part(t, k);
+
+    return k + 1u == p->end && p + 1 < t->parts + t->num_parts ? p + 1 : NULL;
+}
+
 /* Offset of instruction k, and of what it refers to, from cpu->page_base. */
 static inline int64_t t_off_at(const struct tr *t, unsigned k)
 {
@@ -467,6 +494,15 @@ static inline int64_t t_target(const struct tr *t)
     return t_target_at(t, t->idx);
 }
 
+/* Of a conditional branch: where the trace does not go on. */
+static inline int64_t t_other_way_at(const struct tr *t, unsigned k)
+{
+    const struct trace_part *next = t_next_part_at(t, k);
+
+    return next && next->way == TRACE_TAKEN ? t_off_at(t, k) + 4
+                                            : t_target_at(t, k);
+}
+
 /* Do offsets lie in one page? */
 static inline bool t_same_page(int64_t a, int64_t b)
 {
@@ -483,8 +519,5 @@ static inline bool t_is_ahead(const struct tr *t, unsigned k, int64_t offset)
 /* What the trace goes on with behind the present instruction, or NULL. */
 static inline const struct trace_part *t_next_part(const struct tr *t)
 {
-    const struct trace_part *p = t_part(t, t->idx);
-
-    return t->idx + 1u == p->end && p + 1 < t->parts + t->num_parts ? p + 1
-                                                                    : NULL;
+    return t_next_part_at(t, t->idx);
 }

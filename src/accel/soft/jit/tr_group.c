@@ -17,19 +17,19 @@ static bool clobbers_rdx(const struct insn *i)
 
 static bool leads_ahead(const struct tr *t, unsigned k)
 {
-    int64_t to = t_target_at(t, k);
+    const struct trace_part *next = t_next_part_at(t, k);
+    int64_t to = t_other_way_at(t, k);
+
+    if (next && next->is_new_page)
+        return false; /* that is tested behind it */
 
     return t_is_ahead(t, k, to) && t_same_page(to, t_off_at(t, k));
 }
 
-/* Forward within the page: not taken, it only changes flags. */
+/* It leaves forward within the page: where not, it only changes flags. */
 static bool is_side_exit(const struct tr *t, unsigned k)
 {
-    const struct insn *i = &t->src->insn[k];
-
-    if (!a64_is_cond_branch(i) || (i->op == OP_B_cond && FIELD(i, 3, 0) >= 14))
-        return false;
-    return leads_ahead(t, k);
+    return trace_is_conditional(&t->src->insn[k]) && leads_ahead(t, k);
 }
 
 /* ---- the plan ---- */

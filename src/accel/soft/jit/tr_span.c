@@ -35,7 +35,7 @@ bool t_span_add(struct tr *t, unsigned va, unsigned bytes, bool write)
 {
     struct tr_span *s = &t->spans[t->num_spans];
 
-    if (!t->hot || t->runs.off || t->plain >> t->idx & 1 ||
+    if (!t->hot || t->runs.off || tr_mask_has(&t->plain, t->idx) ||
         t->num_spans == TR_MAX_SPANS)
         return false;
     t->num_spans++;

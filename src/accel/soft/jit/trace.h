@@ -4,7 +4,8 @@
 /*
  * What a translation is made of: one straight run of instructions, or, where it
  * is hot, a trace of several, each reached from the end of the one before by B
- * or BL, or by a RET to behind a BL of the same trace.
+ * or BL, by a RET to behind a BL of the same trace, or by a conditional branch
+ * that was always taken so far.
  *
  * Offsets count from the start of the first part's page, whose virtual address
  * is cpu->page_base all the while: page_base moves on the ways out alone.
@@ -17,11 +18,15 @@
 
 #include "accel/soft/block.h"
 
-enum { TRACE_MAX_PARTS = 12 };
+struct jit_cache;
+
+enum { TRACE_MAX_PARTS = 24, TRACE_MAX_INSNS = 128 };
+static_assert((int)TRACE_MAX_INSNS >= (int)BLOCK_MAX_INSNS, "or one block");
 
 enum trace_way {
     TRACE_START,
     TRACE_JUMP,       /* B or BL */
+    TRACE_TAKEN,      /* a conditional branch; if it is not, that is left */
     TRACE_RETURN,     /* RET, and X30 is what a BL of the trace wrote */
     TRACE_MAY_RETURN, /* RET, but something wrote X30 since: it is compared */
 };
@@ -39,7 +44,7 @@ struct trace {
     unsigned num;
     struct trace_part part[TRACE_MAX_PARTS];
     uint64_t room[(sizeof(struct block) +
-                   (BLOCK_MAX_INSNS + 1) * sizeof(struct insn)) /
+                   (TRACE_MAX_INSNS + 1) * sizeof(struct insn)) /
                   8];
 };
 
@@ -58,9 +63,9 @@ static_assert(sizeof(struct block) % 8 == 0, "all of its room is there");
 /* The block alone. */
 struct trace_part trace_start(const struct block *start);
 
-/* The block at cpu->pc, whose bytes are at host, and what it leads to. False:
-   that is no more than itself. */
-bool trace_build(struct trace *trace, struct cpu *cpu,
+/* The block at cpu->pc, whose bytes are at host, and what it leads to, as far
+   as the cache knows. False: that is no more than itself. */
+bool trace_build(struct trace *trace, struct cpu *cpu, struct jit_cache *cache,
                  const struct block *start, const uint8_t *host);
 
 /* Can the instruction be executed twice with one outcome, and without a look at
@@ -69,6 +74,9 @@ bool trace_may_have(const struct insn *i);
 
 /* The same but that others may be looked at behind it. */
 bool trace_is_plain(const struct insn *i);
+
+/* A branch that may be taken or not. */
+bool trace_is_conditional(const struct insn *i);
 
 static inline int32_t trace_page(int32_t off)
 {

@@ -160,7 +160,7 @@ struct want {
 };
 
 struct wants {
-    struct want list[4 * BLOCK_MAX_INSNS];
+    struct want list[4 * TR_MAX_INSNS];
     unsigned num;
 };
 
@@ -210,11 +210,12 @@ static void count_call(struct tr *t, enum x64_alu op, unsigned idx)
 }
 
 /* Tier 0 executes it; what ends a block there goes on through C, because the
-   mode may have changed. */
+   mode may have changed, and a branch that is not taken goes on behind it. */
 static void emit_fallback(struct tr *t, struct wants *w)
 {
     const struct insn *i = &t->src->insn[t->idx];
-    bool ends = i->op >= NUM_A64_OPS || a64_rows[i->op].flags & A64_END;
+    bool ends = i->op >= NUM_A64_OPS || a64_rows[i->op].flags & A64_END ||
+                t_next_part(t);
 
     t->num_fallbacks++;
     t_run_cut(t);
@@ -425,6 +426,7 @@ static void emit_first_pass(struct tr *t, struct wants *w)
     t->loop = (struct tr_loop){.found = false};
     t->num_spans = t->num_consts = t->num_sides = 0;
     t->put_end = NULL;
+    t->notes_end = false;
     t->runs.num = t->runs.num_places = 0;
     t->runs.open = NULL;
     t->runs.off = false;
