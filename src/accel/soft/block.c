@@ -16,7 +16,7 @@ enum { HASH_BITS = 15 };
 struct block_cache {
     struct block *hash[1 << HASH_BITS];
     uint8_t *arena; /* owned, reserved lazily */
-    size_t used;
+    size_t used, bytes;
     uint64_t backed;
     uint32_t epoch;
 };
@@ -32,6 +32,7 @@ struct block_cache *block_cache_new(void)
         heap_free(cache);
         return NULL;
     }
+    cache->bytes = BLOCK_ARENA_BYTES;
     return cache;
 }
 
@@ -41,6 +42,11 @@ void block_cache_free(struct block_cache *cache)
         return;
     host_unreserve(cache->arena, BLOCK_ARENA_BYTES);
     heap_free(cache);
+}
+
+void block_cache_stay_small(struct block_cache *cache)
+{
+    cache->bytes = BLOCK_ARENA_SMALL;
 }
 
 uint32_t block_epoch(const struct block_cache *cache)
@@ -90,7 +96,7 @@ static struct block *block_make(struct block_cache *cache, gpa_t pa,
         sizeof(struct block) + (BLOCK_MAX_INSNS + 1) * sizeof(struct insn);
     struct block *blk;
 
-    if (cache->used + most > BLOCK_ARENA_BYTES) {
+    if (cache->used + most > cache->bytes) {
         memset(cache->hash, 0, sizeof(cache->hash));
         cache->used = 0;
         cache->epoch++;

@@ -16,7 +16,8 @@
 
 #include "accel/soft/cpu.h"
 
-enum { BLOCK_MAX_INSNS = 64, BLOCK_ARENA_BYTES = 16 << 20 };
+enum { BLOCK_MAX_INSNS = 64 };
+enum { BLOCK_ARENA_BYTES = 16 << 20, BLOCK_ARENA_SMALL = 2 << 20 };
 
 struct block {
     struct block *next; /* in its hash chain */
@@ -34,6 +35,10 @@ struct block_cache; /* owned by its CPU's interpreter */
 /* NULL: out of memory. */
 struct block_cache *block_cache_new(void);
 void block_cache_free(struct block_cache *cache);
+
+/* Uses no more than BLOCK_ARENA_SMALL of its arena, again and again: for blocks
+   that are run once or twice. */
+void block_cache_stay_small(struct block_cache *cache);
 
 /* The block at `pa` (host: where its bytes are; *gen: the page's generation)
    for `mode`, decoded if need be, valid until the next call. */

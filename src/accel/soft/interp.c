@@ -61,6 +61,11 @@ void interp_free(struct interp *in)
     heap_free(in);
 }
 
+void interp_stay_small(struct interp *in)
+{
+    block_cache_stay_small(in->cache);
+}
+
 struct block *interp_block(struct cpu *cpu, gpa_t pa, const uint8_t *host,
                            uint32_t gen)
 {

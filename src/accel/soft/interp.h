@@ -12,6 +12,9 @@
 struct interp *interp_new(void);
 void interp_free(struct interp *in);
 
+/* Most of what it runs will soon be another tier's. Before it runs anything. */
+void interp_stay_small(struct interp *in);
+
 /* Runs until something must leave vcpu_run: an exit is pending (cpu->exit is
    filled), a kick, or `max_insns` instructions (then the exit is a kick, too).
    On the CPU's own thread. */

@@ -23,6 +23,7 @@
 #include "base/heap.h"
 
 enum { RUNS_IN_TIER_0 = 3, NO_EXIT = 0, MISSED_BITS = 8 };
+enum { ROOMY = 8 << 20 /* bytes of code that hardly ever are full */ };
 enum { MAX_DOUBLINGS = 12, CHAOS_DOUBLINGS = 3 /* it means to translate */ };
 
 struct jit {
@@ -168,6 +169,9 @@ struct jit *jit_new(struct cpu *cpu, uint64_t bytes, unsigned features)
         heap_free(jit);
         return NULL;
     }
+    /* Where code is forgotten often, tier 0 counts how often. */
+    if (bytes + cpu->vm->jit_pool >= ROOMY)
+        interp_stay_small(cpu->interp);
     return jit;
 }
 
