@@ -13,7 +13,7 @@ export BUILD CPUS MEM KERNEL INITRD APPEND
 ISA_CASES ?= 2000000
 ISA_SEED  ?= $(shell date +%s)
 
-.PHONY: isa-fuzz test-guest-jits test-guest-programs contract all run arm64 test test-kvm bench bench-kvm soak fmt fmt-check lint clean guest-kernel debian-rootfs help
+.PHONY: isa-fuzz test-guest-jits test-guest-programs test-threads contract all run arm64 test test-kvm bench bench-kvm soak fmt fmt-check lint clean guest-kernel debian-rootfs help
 
 all:
 	@tools/setup build
@@ -58,6 +58,11 @@ test-guest-programs: all
 	@SQUIB=$(BUILD)/squib /usr/bin/python3 -m pytest -v --timeout 1800 \
 	    -p no:cacheprovider -c tests/pytest.ini --rootdir tests \
 	    tests/programs/test_programs.py tests/programs/every.py
+
+test-threads:
+	@tools/setup test
+	@tools/fetch-guest
+	@tools/test-threads
 
 test-kvm:
 	@tools/setup test
@@ -130,6 +135,8 @@ help:
 	@echo "make test-guest-programs"
 	@echo "                    stress-ng, openssl, PHP, Python's tests, gdb and more"
 	@echo "                    of Debian's in guests; more than an hour"
+	@echo "make test-threads   the tests of several threads, watched by"
+	@echo "                    ThreadSanitizer; some five minutes"
 	@echo "make bench          measure, beside QEMU where it is installed"
 	@echo "                    BENCH=--quick; BENCH=--help lists the others"
 	@echo "make bench-kvm      boots under KVM, beside qemu's, in an emulated host"

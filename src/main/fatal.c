@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -135,6 +136,7 @@ void fatal_install(int fd)
 
     terminal.fd = fd;
     terminal.is_tty = tcgetattr(fd, &terminal.mode) == 0;
+    tzset(); /* a line's time reads no file in a handler */
     for (size_t n = 0; n < ARRAY_LEN(signals); n++)
         install(signals[n], on_fatal, (int)SA_RESETHAND | SA_NODEFER);
     install(SIGABRT, on_abort, (int)SA_RESETHAND | SA_NODEFER);

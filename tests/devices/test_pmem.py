@@ -255,7 +255,7 @@ def test_an_empty_file_is_refused_at_the_start(api, fast_kernel, tmp_path):
 def test_the_limit_on_flushes_changes_while_it_runs(boot, pmem, tmp_path):
     vm = boot(pmem())
     assert "Device not found" in vm.fault("PATCH", "/pmem/q", {"id": "q"})
-    bucket = {"size": 1, "refill_time": 100}
+    bucket = {"size": 1, "refill_time": 1000}  # longer than a dd may take
     vm.ok("PATCH", "/pmem/p0", {"id": "p0", "rate_limiter": {"ops": bucket}})
     vm.run("for n in 1 2 3 4; do dd if=/dev/zero of=/dev/pmem0 bs=4k count=1"
            " conv=fsync 2>/dev/null; done")

@@ -235,6 +235,19 @@ static const char *soft_stat(struct accel_vm *base, unsigned index,
     return name ? name : "-";
 }
 
+/* Around a change of vm->cpus[], which other threads look through. */
+static void cpus_lock(struct soft_vm *vm)
+{
+    pthread_mutex_lock(&vm->cpus_lock);
+    alarm_lock(vm->alarm);
+}
+
+static void cpus_unlock(struct soft_vm *vm)
+{
+    alarm_unlock(vm->alarm);
+    pthread_mutex_unlock(&vm->cpus_lock);
+}
+
 static void soft_vcpu_free(struct accel_vcpu *vcpu)
 {
     struct cpu *cpu = to_cpu(vcpu);
@@ -242,14 +255,12 @@ static void soft_vcpu_free(struct accel_vcpu *vcpu)
     if (!cpu)
         return;
     gic_cpu_detach(cpu);
-    pthread_mutex_lock(&cpu->vm->cpus_lock);
-    alarm_lock(cpu->vm->alarm);
+    cpus_lock(cpu->vm);
     if (cpu->vm->cpus[cpu->index] == cpu) {
         cpu->vm->cpus[cpu->index] = NULL;
         keep_stats(cpu);
     }
-    alarm_unlock(cpu->vm->alarm);
-    pthread_mutex_unlock(&cpu->vm->cpus_lock);
+    cpus_unlock(cpu->vm);
     jit_free(cpu->jit);
     mmu_free(cpu->mmu);
     interp_free(cpu->interp);
@@ -282,7 +293,9 @@ static struct accel_vcpu *soft_vcpu_new(struct accel_vm *base, unsigned index,
             goto oom;
     }
     cpu_reset(cpu);
+    cpus_lock(vm);
     vm->cpus[index] = cpu;
+    cpus_unlock(vm);
     return (struct accel_vcpu *)(void *)cpu;
 
 oom:

@@ -23,13 +23,11 @@ static atomic_bool writes, stop;
    it is another in both. */
 static void *writer(void *arg)
 {
-    volatile uint32_t *at = code;
-
     (void)arg;
     atomic_store(&writes, true);
     while (!atomic_load(&stop)) {
-        *at = MOV(7);
-        *at = MOV(8);
+        __atomic_store_n(code, MOV(7), __ATOMIC_RELAXED);
+        __atomic_store_n(code, MOV(8), __ATOMIC_RELAXED);
     }
     return NULL;
 }
