@@ -16,6 +16,10 @@
 /* Ports of ours that clients of the host get: from 2^30, below 2^31. */
 enum { FIRST_PORT = 1 << 30 };
 
+/* To poll 1000 idle sockets costs the worker 250 us each time it wakes, for
+   whatever device: those that come when there are as many are in a crowd. */
+enum { CROWD_FROM = 8 };
+
 /* A listener whose queue is full is asked again. So many at a time. */
 enum { RETRY_NS = 10000000, RETRY_MANY = 64, PATH_BYTES = 256 };
 
@@ -28,6 +32,9 @@ struct vsock_entry {
     uint64_t owes_until;  /* likewise */
     uint32_t owed;        /* up to which byte then */
     struct worker_watch watch;
+    bool is_crowded; /* the crowd stands for the watch */
+    bool in_crowd;
+    int crowd_wants; /* while it is in there */
 };
 
 #define ENTRY_OF(link, member) container_of(link, struct vsock_entry, member)
@@ -90,6 +97,7 @@ bool vsock_mux_is_full(const struct vsock_mux *m)
 }
 
 static void on_ready(void *ctx, unsigned ready);
+static bool is_for_crowd(struct vsock_mux *m);
 
 static bool is_large(const struct vsock_entry *en)
 {
@@ -114,6 +122,7 @@ static struct vsock_entry *add(struct vsock_mux *m, uint32_t local_port,
     }
     en->mux = m;
     en->watch = (struct worker_watch){.fn = on_ready, .ctx = en};
+    en->is_crowded = is_for_crowd(m);
     en->next_bucket = *at;
     *at = en;
     m->num_conns++;
@@ -144,10 +153,40 @@ static void remove_entry(struct vsock_mux *m, struct vsock_entry *en)
 
 /* --- doing what a connection has left to be done --- */
 
+static uint64_t crowd_id(const struct vsock_entry *en)
+{
+    return (uint64_t)en->conn.local_port << 32 | en->conn.guest_port;
+}
+
+/* A socket that the connection has closed has left by that. */
+static int set_in_crowd(struct vsock_mux *m, struct vsock_entry *en, int wants)
+{
+    int fd = en->conn.fd, rc;
+
+    if (wants < 0 || fd < 0) {
+        if (en->in_crowd && fd >= 0)
+            host_crowd_leave(m->crowd.fd, fd);
+        en->in_crowd = false;
+        return 0;
+    }
+    if (en->in_crowd && en->crowd_wants == wants)
+        return 0;
+    rc = host_crowd_set(m->crowd.fd, fd, worker_poll_events((unsigned)wants),
+                        crowd_id(en), !en->in_crowd);
+    en->in_crowd = rc == 0;
+    en->crowd_wants = wants;
+    return rc;
+}
+
 static void watch(struct vsock_mux *m, struct vsock_entry *en)
 {
     int wants = vsock_conn_wants(&en->conn);
 
+    if (en->is_crowded) {
+        if (set_in_crowd(m, en, wants) < 0)
+            vsock_conn_kill(&en->conn);
+        return;
+    }
     if (wants < 0) {
         worker_watch_stop(m->worker, &en->watch);
         return;
@@ -223,6 +262,32 @@ static void on_ready(void *ctx, unsigned ready)
     vsock_conn_ready(&en->conn, ready);
     settle(m, en);
     tell_due(m);
+}
+
+/* Who is served may end others: their ids are not known any more then. */
+static void on_crowd(void *ctx, unsigned ready)
+{
+    struct vsock_mux *m = ctx;
+    struct host_ready r[HOST_CROWD_MOST];
+    unsigned n = host_crowd_take(m->crowd.fd, r, HOST_CROWD_MOST);
+
+    (void)ready;
+    for (unsigned k = 0; k < n; k++) {
+        struct vsock_entry *en =
+            find(m, (uint32_t)(r[k].id >> 32), (uint32_t)r[k].id);
+
+        if (en)
+            on_ready(en, worker_ready_events(r[k].events));
+    }
+}
+
+/* For few the worker's poll costs less. */
+static bool is_for_crowd(struct vsock_mux *m)
+{
+    if (m->num_conns < CROWD_FROM || m->crowd.fd < 0)
+        return false;
+    return m->crowd.slot ||
+           worker_watch_set(m->worker, &m->crowd, WORKER_IN) == 0;
 }
 
 static void on_deadline(void *ctx)
@@ -490,6 +555,8 @@ int vsock_mux_init(struct vsock_mux *m, struct worker *worker, const char *path,
     list_init(&m->waiting);
     list_init(&m->connecting);
     list_init(&m->owing);
+    m->crowd = (struct worker_watch){
+        .fd = host_crowd_open(), .fn = on_crowd, .ctx = m};
     m->credit = (struct worker_timer){.fn = on_credit, .ctx = m};
     m->deadline = (struct worker_timer){.fn = on_deadline, .ctx = m};
     m->retry = (struct worker_timer){.fn = on_retry, .ctx = m};
@@ -506,11 +573,15 @@ void vsock_mux_reset(struct vsock_mux *m)
     worker_timer_stop(m->worker, &m->deadline);
     worker_timer_stop(m->worker, &m->retry);
     worker_timer_stop(m->worker, &m->credit);
+    worker_watch_stop(m->worker, &m->crowd);
 }
 
 void vsock_mux_release(struct vsock_mux *m)
 {
     vsock_mux_reset(m);
+    if (m->crowd.fd >= 0)
+        close(m->crowd.fd);
+    m->crowd.fd = -1;
     heap_free(m->path);
     m->path = NULL;
 }

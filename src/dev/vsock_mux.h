@@ -51,7 +51,8 @@ struct vsock_mux {
     struct link connecting; /* those whose listener's queue was full */
     struct link owing;      /* those that owe credit, the longest first */
     struct worker_timer deadline, retry, credit;
-    uint64_t credit_ns; /* how long little credit may be owed */
+    struct worker_watch crowd; /* its fd is owned; -1: there is none */
+    uint64_t credit_ns;        /* how long little credit may be owed */
 
     struct vsock_rst rsts[VSOCK_MAX_RSTS]; /* a ring */
     unsigned first_rst, num_rsts;

@@ -254,13 +254,13 @@ static void serve_timers(struct worker *w)
 
 /* --- descriptors --- */
 
-static short poll_events(unsigned events)
+short worker_poll_events(unsigned events)
 {
     return (short)((events & WORKER_IN ? POLLIN : 0) |
                    (events & WORKER_OUT ? POLLOUT : 0));
 }
 
-static unsigned ready_events(short revents)
+unsigned worker_ready_events(short revents)
 {
     return (revents & POLLIN ? WORKER_IN : 0u) |
            (revents & POLLOUT ? WORKER_OUT : 0u) |
@@ -281,7 +281,8 @@ static int add_fd(struct worker *w, struct worker_watch *watch, int fd,
     if (!watches)
         return -ENOMEM;
     w->watches = watches;
-    fds[w->num_fds] = (struct pollfd){.fd = fd, .events = poll_events(events)};
+    fds[w->num_fds] =
+        (struct pollfd){.fd = fd, .events = worker_poll_events(events)};
     watches[w->num_fds++] = watch;
     return 0;
 }
@@ -297,7 +298,7 @@ int worker_watch_set(struct worker *w, struct worker_watch *watch,
         if (fd->fd != watch->fd)
             fd->revents = 0; /* those were the other one's */
         fd->fd = watch->fd;
-        fd->events = poll_events(events);
+        fd->events = worker_poll_events(events);
         return 0;
     }
     if (add_fd(w, watch, watch->fd, events) < 0)
@@ -342,7 +343,7 @@ static void serve_fds(struct worker *w, unsigned ready)
     }
     for (unsigned n = 1; n < count && ready; n++) {
         struct worker_watch *watch = w->watches[n];
-        unsigned events = ready_events(w->fds[n].revents);
+        unsigned events = worker_ready_events(w->fds[n].revents);
 
         if (!w->fds[n].revents)
             continue;

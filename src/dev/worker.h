@@ -71,6 +71,10 @@ void worker_timer_stop(struct worker *w, struct worker_timer *t);
 
 enum { WORKER_IN = 1, WORKER_OUT = 2, WORKER_HUP = 4 };
 
+/* These as poll(2) names them. */
+short worker_poll_events(unsigned events);
+unsigned worker_ready_events(short revents);
+
 /* A descriptor to wait for. fn gets what is ready; HUP, which stands for errors
    as well, is always told. Level-triggered: an event nobody serves comes
    again. fd, fn and ctx are set by the owner, whose the fd stays. */

@@ -101,6 +101,27 @@ void host_event_drain(const struct host_event *ev);
 struct pollfd;
 unsigned host_poll(struct pollfd *fds, unsigned count, uint64_t deadline_ns);
 
+/*
+ * Many descriptors of which few are ready at a time: what waiting for them
+ * costs is what the ready ones cost. A crowd is a descriptor itself, its
+ * maker's to close, and readable while any of them is ready. Events are
+ * poll(2)'s, POLLHUP and POLLERR among them unasked. -ENOSYS: this host has no
+ * crowds.
+ */
+int host_crowd_open(void);
+
+/* Adds fd, or changes what was set. Who is closed has left. */
+int host_crowd_set(int crowd, int fd, short events, uint64_t id, bool is_new);
+void host_crowd_leave(int crowd, int fd);
+
+/* Who is ready now: each once, and who is not served again the next time. */
+enum { HOST_CROWD_MOST = 64 };
+struct host_ready {
+    uint64_t id;
+    short events;
+};
+unsigned host_crowd_take(int crowd, struct host_ready *ready, unsigned max);
+
 /* Bytes that malloc has given to whoever, as far as the host can tell (else 0).
    Takes a while: for a look now and then. */
 uint64_t host_heap_bytes(void);

@@ -913,6 +913,68 @@ static void there_are_1023_connections(void **state)
     stop_listening(server, PORT);
 }
 
+static void a_crowd_of_connections_is_served_as_few_are(void **state)
+{
+    enum { MANY = 80 };
+    unsigned seen[MANY] = {0};
+    int fds[MANY];
+
+    (void)state;
+    for (uint32_t n = 0; n < MANY; n++)
+        fds[n] = host_opens(FIRST + n);
+    for (unsigned round = 1; round <= 3; round++) {
+        for (unsigned n = 0; n < MANY; n++)
+            assert_int_equal(write(fds[n], "abc", 3), 3);
+        await(MANY);
+        for (unsigned k = 0; k < MANY; k++) {
+            struct vsock_header hdr = receive();
+
+            assert_int_equal(hdr.op, VSOCK_OP_RW);
+            assert_int_equal(hdr.len, 3);
+            assert_in_range(hdr.src_port, FIRST, FIRST + MANY - 1);
+            seen[hdr.src_port - FIRST]++;
+        }
+        for (unsigned n = 0; n < MANY; n++)
+            assert_int_equal(seen[n], round);
+        nothing_to_receive();
+    }
+    for (uint32_t n = 0; n < MANY; n++) {
+        send_data(FIRST + n, "xyz", 3);
+        host_reads(fds[n], "xyz");
+    }
+    for (uint32_t n = 1; n < MANY; n += 2) { /* what was another's fd */
+        close(fds[n]);
+        receive_op(VSOCK_OP_SHUTDOWN, FIRST + n);
+        send_op(VSOCK_OP_RST, FIRST + n);
+        fds[n] = host_opens(FIRST + MANY + n / 2);
+        assert_int_equal(write(fds[n], "d", 1), 1);
+        receive_op(VSOCK_OP_RW, FIRST + MANY + n / 2);
+    }
+    wr(&d, 0x70, 0);
+    for (unsigned n = 0; n < MANY; n++)
+        host_was_closed(fds[n]);
+    start();
+    close(host_opens(FIRST + MANY + MANY / 2));
+}
+
+/* The guest's own words and what the socket would not take, in a crowd. */
+static void in_a_crowd_what_the_host_does_not_take_waits(void **state)
+{
+    static uint8_t data[8192];
+    int fds[16], fd;
+
+    for (uint32_t n = 0; n < ARRAY_LEN(fds); n++)
+        fds[n] = host_opens(FIRST + n);
+    what_the_host_does_not_take_waits_in_order(state);
+    fd = guest_opens();
+    stuff(PORT, data, VSOCK_BUF_LARGE);
+    close(fd); /* with all of it under way */
+    step();
+    for (unsigned n = 0; n < ARRAY_LEN(fds); n++)
+        close(fds[n]);
+    step();
+}
+
 static void many_resets_are_bounded(void **state)
 {
     struct vsock_header hdr = packet(VSOCK_OP_RW, PORT);
@@ -1177,6 +1239,8 @@ int main(void)
         TEST(a_caller_may_say_all_and_go),
         TEST(who_does_not_answer_in_time_is_given_up),
         TEST(there_are_1023_connections),
+        TEST(a_crowd_of_connections_is_served_as_few_are),
+        TEST(in_a_crowd_what_the_host_does_not_take_waits),
         TEST(many_resets_are_bounded),
         TEST(packets_that_are_none_come_back),
         TEST(room_that_is_none_comes_back),
