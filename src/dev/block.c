@@ -14,17 +14,14 @@
 
 #include "base/heap.h"
 #include "base/macros.h"
-#include "dev/aio.h"
 #include "dev/block_file.h"
+#include "dev/block_request.h"
 #include "host/host.h"
 
 #define F_SEG_MAX (1ull << 2)
 #define F_RO      (1ull << 5)
 #define F_FLUSH   (1ull << 9)
 #define F_DISCARD (1ull << 13)
-
-enum { T_IN = 0, T_OUT = 1, T_FLUSH = 4, T_GET_ID = 8, T_DISCARD = 11 };
-enum { S_OK = 0, S_IOERR = 1, S_UNSUPP = 2 };
 
 enum {
     ASYNC_DEPTH = 128,
@@ -35,13 +32,6 @@ enum {
 };
 
 /* 5.2.6 */
-struct header {
-    uint32_t type;
-    uint32_t reserved;
-    uint64_t sector;
-};
-static_assert(sizeof(struct header) == 16, "virtio 1.2, 5.2.6");
-
 struct discard_seg {
     uint64_t sector;
     uint32_t num_sectors;
@@ -65,32 +55,15 @@ static_assert(offsetof(struct config, seg_max) == 12 &&
                   sizeof(struct config) == 64,
               "virtio 1.2, 5.2.4");
 
-struct request {
-    struct aio_job job;
-    struct virtq_chain chain;
-    uint32_t type;
-    uint64_t sector;
-
-    /* The data, out of the chain: without header and status. */
-    struct iovec *iov;
-    unsigned num_iov;
-    uint64_t bytes;
-
-    uint64_t start_ns; /* of what takes time */
-    uint8_t *status;   /* in guest memory */
-    gpa_t status_gpa;
-    struct request *next_free;
-};
-
 struct block {
     struct virtio_dev base;
     struct block_file file;
     struct rate_limiter limiter;
-    struct worker_timer timer; /* the limiter's */
-    struct aio *aio;           /* owned; NULL: Sync */
-    struct request *requests;  /* owned */
-    struct request *free;      /* borrowed from requests */
-    uint64_t untold;           /* bytes asked for since the last flush */
+    struct worker_timer timer;      /* the limiter's */
+    struct aio *aio;                /* owned; NULL: Sync */
+    struct block_request *requests; /* owned */
+    struct block_request *free;     /* borrowed from requests */
+    uint64_t untold;                /* bytes asked for since the last flush */
     bool read_only;
     bool starved; /* no free request: go on when one is done */
     char *id;     /* owned; NULL: not in metrics */
@@ -103,75 +76,8 @@ static struct block *to_block(struct virtio_dev *dev)
     return container_of(dev, struct block, base);
 }
 
-/* --- a chain becomes a request --- */
-
-/* Cuts the status, which is the last writable byte, off the chain. */
-static bool take_status(struct request *r)
-{
-    struct virtq_chain *c = &r->chain;
-
-    while (c->num_in) {
-        unsigned last = c->num_out + c->num_in - 1;
-
-        if (c->iov[last].iov_len) {
-            size_t at = --c->iov[last].iov_len;
-
-            r->status = (uint8_t *)c->iov[last].iov_base + at;
-            r->status_gpa = c->gpa[last] + at;
-            c->in_bytes--;
-            return true;
-        }
-        c->num_in--;
-    }
-    return false;
-}
-
-/* The readable part behind the header. */
-static void take_data_out(struct request *r)
-{
-    struct virtq_chain *c = &r->chain;
-    uint64_t skip = sizeof(struct header);
-    unsigned n = 0;
-
-    while (n < c->num_out && skip >= c->iov[n].iov_len) {
-        skip -= c->iov[n].iov_len;
-        c->iov[n++].iov_len = 0;
-    }
-    if (n < c->num_out) {
-        c->iov[n].iov_base = (uint8_t *)c->iov[n].iov_base + skip;
-        c->iov[n].iov_len -= skip;
-        c->gpa[n] += skip;
-    }
-    r->iov = &c->iov[n];
-    r->num_iov = c->num_out - n;
-    r->bytes = c->out_bytes - sizeof(struct header);
-}
-
-static void take_data_in(struct request *r)
-{
-    r->iov = &r->chain.iov[r->chain.num_out];
-    r->num_iov = r->chain.num_in;
-    r->bytes = r->chain.in_bytes;
-}
-
-/* False: this is no request. */
-static bool parse(struct request *r)
-{
-    struct header h;
-
-    if (virtq_read(&r->chain, 0, &h, sizeof(h)) != sizeof(h) || !take_status(r))
-        return false;
-    r->type = h.type;
-    r->sector = h.sector;
-    if (h.type == T_IN || h.type == T_GET_ID)
-        take_data_in(r);
-    else
-        take_data_out(r);
-    return true;
-}
-
 /* Whole sectors, all of them on the disk. */
-static bool in_bounds(const struct block *b, const struct request *r)
+static bool in_bounds(const struct block *b, const struct block_request *r)
 {
     uint64_t count = r->bytes / BLOCK_SECTOR;
 
@@ -179,12 +85,12 @@ static bool in_bounds(const struct block *b, const struct request *r)
            count <= b->file.sectors - r->sector;
 }
 
-static bool may_run(const struct block *b, const struct request *r)
+static bool may_run(const struct block *b, const struct block_request *r)
 {
     switch (r->type) {
-    case T_IN:
+    case BLOCK_IN:
         return in_bounds(b, r);
-    case T_OUT:
+    case BLOCK_OUT:
         return !b->read_only && in_bounds(b, r);
     default:
         return true;
@@ -193,74 +99,62 @@ static bool may_run(const struct block *b, const struct request *r)
 
 /* --- the end of a request --- */
 
-static void count(struct block *b, const struct request *r)
+static void count(struct block *b, const struct block_request *r)
 {
     uint64_t us = (host_mono_ns() - r->start_ns) / 1000;
 
-    if (r->type == T_IN) {
+    if (r->type == BLOCK_IN) {
         metric_inc(&b->stats.read_count);
         metric_add(&b->stats.read_bytes, r->bytes);
         metric_agg_add(&b->stats.read_agg, us);
-    } else if (r->type == T_OUT) {
+    } else if (r->type == BLOCK_OUT) {
         metric_inc(&b->stats.write_count);
         metric_add(&b->stats.write_bytes, r->bytes);
         metric_agg_add(&b->stats.write_agg, us);
-    } else if (r->type == T_FLUSH) {
+    } else if (r->type == BLOCK_FLUSH) {
         metric_inc(&b->stats.flush_count);
     }
 }
 
-/* What the guest sees in its memory: also after an error, as a part may have
-   been read before it. */
-static uint32_t tell_written(struct block *b, struct request *r)
+static void finish(struct block *b, struct block_request *r, uint8_t status)
 {
-    if (r->type != T_IN && r->type != T_GET_ID)
-        return 0;
-    for (unsigned n = 0; n < r->num_iov; n++)
-        gmem_written(b->base.ram, r->chain.gpa[r->chain.num_out + n],
-                     r->iov[n].iov_len);
-    return (uint32_t)MIN(r->bytes, UINT32_MAX - 1);
-}
+    uint32_t written = block_request_written(r, b->base.ram);
 
-static void finish(struct block *b, struct request *r, uint8_t status)
-{
-    uint32_t written = tell_written(b, r);
-
-    if (status == S_OK)
+    if (status == BLOCK_OK)
         count(b, r);
-    else if (status == S_IOERR)
+    else if (status == BLOCK_IOERR)
         metric_inc(&b->stats.execute_fails);
     else
         metric_inc(&b->stats.invalid_reqs_count);
     *r->status = status;
     gmem_written(b->base.ram, r->status_gpa, 1);
     virtq_push(&b->base.queues[0], r->chain.head,
-               (status == S_OK ? written : 0) + 1);
+               (status == BLOCK_OK ? written : 0) + 1);
 }
 
-static void finish_io(struct block *b, struct request *r, int rc)
+static void finish_io(struct block *b, struct block_request *r, int rc)
 {
     if (rc < 0)
         log_guest(&b->base.guest_log,
                   "block: %s of %" PRIu64 " bytes at sector %" PRIu64 ": %s",
-                  r->type == T_IN    ? "read"
-                  : r->type == T_OUT ? "write"
-                                     : "flush",
+                  r->type == BLOCK_IN    ? "read"
+                  : r->type == BLOCK_OUT ? "write"
+                                         : "flush",
                   r->bytes, r->sector, strerror(-rc));
-    finish(b, r, (uint8_t)(rc < 0 ? S_IOERR : S_OK));
+    finish(b, r, (uint8_t)(rc < 0 ? BLOCK_IOERR : BLOCK_OK));
 }
 
 /* --- carrying it out --- */
 
 /* 5.2.6: the driver's buffer is 20 bytes. Half an ID would be another's. */
-static void get_id(struct block *b, struct request *r)
+static void get_id(struct block *b, struct block_request *r)
 {
     if (r->bytes < sizeof(b->file.id)) {
-        finish(b, r, S_IOERR);
+        finish(b, r, BLOCK_IOERR);
         return;
     }
     r->bytes = virtq_write(&r->chain, 0, b->file.id, sizeof(b->file.id));
-    finish(b, r, S_OK);
+    finish(b, r, BLOCK_OK);
 }
 
 static int discard_one(struct block *b, const struct discard_seg *seg)
@@ -268,35 +162,35 @@ static int discard_one(struct block *b, const struct discard_seg *seg)
     if (seg->sector > b->file.sectors ||
         seg->num_sectors > b->file.sectors - seg->sector ||
         seg->num_sectors > DISCARD_MAX_SECTORS)
-        return S_IOERR;
+        return BLOCK_IOERR;
     if (seg->flags)
-        return S_UNSUPP; /* 5.2.6.2: unmap is for WRITE_ZEROES */
+        return BLOCK_UNSUPP; /* 5.2.6.2: unmap is for WRITE_ZEROES */
     if (!seg->num_sectors)
-        return S_OK;
+        return BLOCK_OK;
     switch (host_punch_hole(b->file.fd, seg->sector * BLOCK_SECTOR,
                             (uint64_t)seg->num_sectors * BLOCK_SECTOR)) {
     case 0:
-        return S_OK;
+        return BLOCK_OK;
     case -EOPNOTSUPP:
-        return S_UNSUPP;
+        return BLOCK_UNSUPP;
     default:
-        return S_IOERR;
+        return BLOCK_IOERR;
     }
 }
 
-static void discard(struct block *b, struct request *r)
+static void discard(struct block *b, struct block_request *r)
 {
     uint64_t segs = r->bytes / sizeof(struct discard_seg);
-    int status = S_OK;
+    int status = BLOCK_OK;
 
     if (!virtio_dev_has(&b->base, F_DISCARD)) {
-        finish(b, r, S_UNSUPP);
+        finish(b, r, BLOCK_UNSUPP);
         return;
     }
     if (b->read_only || r->bytes % sizeof(struct discard_seg) ||
         segs > DISCARD_MAX_SEGS)
-        status = S_IOERR;
-    for (uint64_t n = 0; n < segs && status == S_OK; n++) {
+        status = BLOCK_IOERR;
+    for (uint64_t n = 0; n < segs && status == BLOCK_OK; n++) {
         struct discard_seg seg;
 
         virtq_read(&r->chain, n * sizeof(seg), &seg, sizeof(seg));
@@ -305,27 +199,27 @@ static void discard(struct block *b, struct request *r)
     finish(b, r, (uint8_t)status);
 }
 
-static void run_sync(struct block *b, struct request *r)
+static void run_sync(struct block *b, struct block_request *r)
 {
     uint64_t offset = r->sector * BLOCK_SECTOR;
     int rc;
 
-    if (r->type == T_IN)
+    if (r->type == BLOCK_IN)
         rc = block_file_read(&b->file, r->iov, r->num_iov, offset, 0);
-    else if (r->type == T_OUT)
+    else if (r->type == BLOCK_OUT)
         rc = block_file_write(&b->file, r->iov, r->num_iov, offset, 0);
     else
         rc = fsync(b->file.fd) < 0 ? -errno : 0;
     finish_io(b, r, rc);
 }
 
-static void run_async(struct block *b, struct request *r)
+static void run_async(struct block *b, struct block_request *r)
 {
     b->free = r->next_free;
     r->job = (struct aio_job){
-        .op = r->type == T_IN    ? AIO_READ
-              : r->type == T_OUT ? AIO_WRITE
-                                 : AIO_FLUSH,
+        .op = r->type == BLOCK_IN    ? AIO_READ
+              : r->type == BLOCK_OUT ? AIO_WRITE
+                                     : AIO_FLUSH,
         .fd = b->file.fd,
         .iov = r->iov,
         .num_iov = r->num_iov,
@@ -335,12 +229,12 @@ static void run_async(struct block *b, struct request *r)
     aio_submit(b->aio, &r->job);
 }
 
-static void run(struct block *b, struct request *r)
+static void run(struct block *b, struct block_request *r)
 {
     switch (r->type) {
-    case T_IN:
-    case T_OUT:
-    case T_FLUSH:
+    case BLOCK_IN:
+    case BLOCK_OUT:
+    case BLOCK_FLUSH:
         if (!may_run(b, r))
             finish_io(b, r, -EINVAL);
         else if (b->aio)
@@ -348,21 +242,21 @@ static void run(struct block *b, struct request *r)
         else
             run_sync(b, r);
         break;
-    case T_GET_ID:
+    case BLOCK_GET_ID:
         get_id(b, r);
         break;
-    case T_DISCARD:
+    case BLOCK_DISCARD:
         discard(b, r);
         break;
     default:
-        finish(b, r, S_UNSUPP);
+        finish(b, r, BLOCK_UNSUPP);
         break;
     }
 }
 
 /* A part of a transfer is finished here and now; there is no more of it at the
    end of a file, which is an error then. */
-static int complete(struct block *b, struct request *r)
+static int complete(struct block *b, struct block_request *r)
 {
     const struct aio_job *job = &r->job;
     uint64_t done;
@@ -393,7 +287,7 @@ static void wait_for_tokens(struct block *b)
 static bool serve_one(struct block *b)
 {
     struct virtq *q = &b->base.queues[0];
-    struct request *r = b->free;
+    struct block_request *r = b->free;
     uint64_t now;
 
     b->starved = !r;
@@ -404,13 +298,14 @@ static bool serve_one(struct block *b)
     if (!virtio_dev_pop(&b->base, 0, &r->chain))
         return false;
     metric_add(&b->stats.remaining_reqs_count, virtq_waiting(q));
-    if (!parse(r)) {
+    if (!block_request_parse(r)) {
         metric_inc(&b->stats.invalid_reqs_count);
         virtq_push(q, r->chain.head, 0);
         return true;
     }
     now = host_mono_ns();
-    if (!rate_limiter_take(&b->limiter, r->type <= T_OUT ? r->bytes : 0, now)) {
+    if (!rate_limiter_take(&b->limiter, r->type <= BLOCK_OUT ? r->bytes : 0,
+                           now)) {
         virtq_unpop(q);
         wait_for_tokens(b);
         return false;
@@ -489,7 +384,7 @@ static void on_tokens(void *ctx)
 static void on_done(void *ctx, struct aio_job *job)
 {
     struct block *b = ctx;
-    struct request *r = container_of(job, struct request, job);
+    struct block_request *r = container_of(job, struct block_request, job);
 
     finish_io(b, r, complete(b, r));
     r->next_free = b->free;
