@@ -21,16 +21,18 @@ void jit_cache_set_regs(struct jit_cache *cache, const struct tr_regs *regs)
     cache->start = cache->used = (uint64_t)(c.p - c.base);
 }
 
+/* The tables have room for what a translation may need at most, beyond what is
+   used in the end: an arena of 64 KiB is not to be empty again for that. */
 static int cache_map(struct jit_cache *cache, uint64_t bytes)
 {
     if (host_code_init(&cache->code, bytes, NULL) < 0)
         return -1;
     cache->meta_bytes = bytes / META_SHARE;
-    cache->max_exits = (uint32_t)(bytes / 64);
+    cache->max_exits = (uint32_t)(bytes / 64) + TR_MAX_EXITS;
     cache->meta = host_reserve(cache->meta_bytes, NULL);
     cache->exits =
         host_reserve((uint64_t)cache->max_exits * sizeof(struct jexit), NULL);
-    cache->max_sites = (uint32_t)(bytes / 64);
+    cache->max_sites = (uint32_t)(bytes / 64) + TR_MAX_SPANS;
     cache->sites =
         host_reserve((uint64_t)cache->max_sites * sizeof(struct jsite), NULL);
     if (!cache->meta || !cache->exits || !cache->sites ||
