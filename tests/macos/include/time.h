@@ -27,6 +27,7 @@ typedef enum {
 int clock_gettime(clockid_t, struct timespec *);
 struct tm *gmtime_r(const time_t *, struct tm *);
 struct tm *localtime_r(const time_t *, struct tm *);
+void tzset(void);
 int nanosleep(const struct timespec *, struct timespec *);
 size_t strftime(char *, size_t, const char *, const struct tm *);
 time_t time(time_t *);
