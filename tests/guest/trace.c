@@ -214,6 +214,27 @@ __asm__(".balign 4096\n"
         "add x0, x0, #10\n"
         "b 2b\n"
 
+        /* From its start, which is 2, it comes to a branch right ahead of that,
+           which is always taken, to a place that it has been in. */
+        "comes_before_its_start: mov x15, x30\n"
+        "mov x2, x0\n"
+        "mov x0, #0\n"
+        "mov x4, #0\n"
+        "b 2f\n"
+        "1: sub x2, x2, #1\n"
+        "cbz x2, 3f\n"
+        "bl add_near\n"
+        "tbz x2, #63, 4f\n"
+        "2: add x0, x0, #1\n"
+        "4: add x0, x0, #1\n"
+        "bl add_far\n"
+        "eor x4, x4, #1\n"
+        "tbz x4, #0, 5f\n"
+        "b 1b\n"
+        "5: subs x2, x2, #1\n"
+        "b.ne 2b\n"
+        "3: ret x15\n"
+
         /* Where it is not taken it goes on in the next page. */
         ".balign 4096\n"
         "edge_of_page: mov x2, x0\n"
@@ -244,7 +265,7 @@ extern code_fn near_and_far, returns_elsewhere, nested, changes_what_it_saved;
 extern code_fn flags_through, where_am_i, loads_in_callee, depth, far_loop;
 extern code_fn calls_x1, branches_back, calls_and_forgets, calls_twice;
 extern code_fn by_flags_for_long, by_register_for_long;
-extern code_fn forth_and_back, edge_of_page;
+extern code_fn forth_and_back, comes_before_its_start, edge_of_page;
 extern char caller_page[];
 
 static uint32_t pages[3][1024] __attribute__((aligned(4096)));
@@ -415,6 +436,13 @@ static void branches_taken_forth_and_back(void)
                  (n & 1 ? 11 : 1) * (uint64_t)ROUNDS);
 }
 
+/* Three of it by 2, then three by 1 and 4, for each two rounds. */
+static void a_loop_that_comes_before_its_start(void)
+{
+    CHECK_EQ(comes_before_its_start(2 * ROUNDS, 0), 6 * ROUNDS);
+    CHECK_EQ(comes_before_its_start(2 * ROUNDS, 0), 6 * ROUNDS);
+}
+
 static void a_branch_at_the_end_of_a_page(void)
 {
     CHECK_EQ(edge_of_page(ROUNDS, 0), ROUNDS - 1);
@@ -442,6 +470,7 @@ const struct guest_test guest_tests[] = {
     TEST(a_callee_by_its_address),
     TEST(a_branch_is_no_longer_taken),
     TEST(branches_taken_forth_and_back),
+    TEST(a_loop_that_comes_before_its_start),
     TEST(a_branch_at_the_end_of_a_page),
     {NULL, NULL},
 };

@@ -188,9 +188,10 @@ static bool enters_loop(struct tr *t, int64_t offset)
     return true;
 }
 
-static bool closes_loop(const struct tr *t)
+static bool closes_loop(const struct tr *t, int64_t offset)
 {
-    return t->loop.second_pass && t->idx == t->loop.idx;
+    return t->loop.second_pass && t->idx == t->loop.idx &&
+           offset == t->parts->off;
 }
 
 static void go_round(struct tr *t)
@@ -260,9 +261,14 @@ static void leave_for(struct tr *t, int64_t offset)
         exit_far(t, offset);
 }
 
+void t_fall_out(struct tr *t)
+{
+    leave_for(t, t_off(t) + 4);
+}
+
 void t_exit_to(struct tr *t, int64_t offset)
 {
-    if (closes_loop(t)) {
+    if (closes_loop(t, offset)) {
         t_vec_restore(t, &t->loop.vec);
         go_round(t);
         return;
@@ -343,12 +349,12 @@ void t_exit_if(struct tr *t, enum x64_cc cc, int64_t offset)
 {
     uint8_t *not_taken;
 
-    if (t_same_page(offset, t_off(t)) && !closes_loop(t) &&
+    if (t_same_page(offset, t_off(t)) && !closes_loop(t, offset) &&
         !may_enter_loop(t, offset)) {
         exit_near(t, cc, offset);
         return;
     }
-    if (closes_loop(t)) {
+    if (closes_loop(t, offset)) {
         close_loop_if(t, cc);
         return;
     }

@@ -419,6 +419,9 @@ void t_pc_to(struct tr *t, unsigned dst, int64_t offset);
 
 /* Leaves the block for page_base + offset; can be linked. */
 void t_exit_to(struct tr *t, int64_t offset);
+/* The same behind the last instruction, which is no branch there: not a loop
+   of the block, even if what comes next is its start. */
+void t_fall_out(struct tr *t);
 /* The same if cc; returns having emitted the not-taken way. */
 void t_exit_if(struct tr *t, enum x64_cc cc, int64_t offset);
 

@@ -438,7 +438,7 @@ static void emit_first_pass(struct tr *t, struct wants *w)
     if (!t->ended) {
         t->idx--;
         count_up(t, uncounted(t, t->idx));
-        t_exit_to(t, t_off(t) + 4);
+        t_fall_out(t);
     }
 }
 
