@@ -27,6 +27,7 @@
 #define RAM       0x40000000ull
 #define RAM_BYTES (4ull << 20)
 #define CODE      (RAM + 0x10000)
+#define CALLEE    (CODE + 0x100000)
 #define SCTLR     (0x30d00980u | 1u << 12) /* reset, and the I-cache on */
 
 #define ADD_X0_1   0x91000400u /* add x0, x0, #1 */
@@ -306,6 +307,48 @@ static void test_code_that_is_the_same_is_used_again(void **state)
     assert_int_equal(stat_of(r, "jit_revalidated"), 2);
     assert_int_equal(stat_of(r, "jit_stale"), 0);
     rig_free(r);
+}
+
+/* Two callees by turns, whose addresses differ in one bit only. */
+static enum exit_kind call_by_turns(struct rig *r, uint64_t times)
+{
+    return run_at(r, CODE, times, CALLEE);
+}
+
+static struct rig *rig_with_turns(uint32_t bit)
+{
+    struct rig *r = rig_new("jit");
+    uint32_t eor_x3 = 0xd2400063u | (64 - bit) << 16;
+    const uint32_t code[] = {0xd63f0060 /* blr x3 */, eor_x3, SUB_X1_1,
+                             cbnz_x1(-12), HVC};
+
+    put_all(r, CODE, code, ARRAY_LEN(code));
+    put(r, CALLEE, ADD_X0_1);
+    put(r, CALLEE + 4, RET);
+    put(r, CALLEE ^ 1u << bit, ADD_X0_1 + (1 << 10)); /* 2 */
+    put(r, (CALLEE ^ 1u << bit) + 4, RET);
+    return r;
+}
+
+static void test_jumps_that_share_a_place_are_found_again(void **state)
+{
+    (void)state;
+    for (uint32_t bit = 13; bit < 19; bit++) {
+        struct rig *r = rig_with_turns(bit);
+        uint64_t entries;
+
+        assert_int_equal(call_by_turns(r, 1000), EXIT_SMCCC);
+        assert_int_equal(r->cpu->x[0], 1500);
+        entries = stat_of(r, "jit_entries");
+        assert_int_equal(call_by_turns(r, 1000), EXIT_SMCCC);
+        assert_int_equal(r->cpu->x[0], 1500);
+        assert_true(stat_of(r, "jit_entries") - entries < 50);
+        put(r, CALLEE ^ 1u << bit, ADD_X0_1);
+        soft_ops.ram_written(r->vm, CALLEE ^ 1u << bit, 4);
+        assert_int_equal(call_by_turns(r, 1000), EXIT_SMCCC);
+        assert_int_equal(r->cpu->x[0], 1000);
+        rig_free(r);
+    }
 }
 
 static void test_jit_flush_forgets_jumps_and_links(void **state)
@@ -744,6 +787,7 @@ int main(void)
         cmocka_unit_test(test_a_hot_function_that_wore_a_span_is_made_anew),
         cmocka_unit_test(test_changed_code_is_unlinked_and_made_anew),
         cmocka_unit_test(test_code_that_is_the_same_is_used_again),
+        cmocka_unit_test(test_jumps_that_share_a_place_are_found_again),
         cmocka_unit_test(test_jit_flush_forgets_jumps_and_links),
         cmocka_unit_test(test_a_full_arena_is_emptied_while_it_runs),
         cmocka_unit_test(test_chaos_changes_nothing_but_the_way),

@@ -7,6 +7,7 @@
 
 #include "accel/soft/jit/glue.h"
 
+#include "accel/soft/jit/jump.h"
 #include "accel/soft/jit/x64_vec.h"
 #include "accel/soft/mmu.h"
 
@@ -100,6 +101,50 @@ static void make_leave(struct x64 *c, const struct tr_regs *regs)
     x64_mov_imm(c, RAX, 0);
     epilogue(c);
 }
+
+/* op qword [base + disp], which moves by the stack */
+static void move_word(struct x64 *c, unsigned from, int32_t at, unsigned to,
+                      int32_t disp)
+{
+    x64_u8(c, 0xff); /* push */
+    x64_modrm_mem(c, 6, from, at);
+    x64_u8(c, 0x8f); /* pop */
+    x64_modrm_mem(c, 0, to, disp);
+}
+
+/* rax: the PC, which `near` of the jump cache did not have. If `far` has it,
+   it goes to `near`, and on there. */
+static void make_probe(struct x64 *c, const uint8_t *leave)
+{
+    const int32_t far = offsetof(struct jit_jumps, far);
+
+    x64_mov(c, false, RCX, RAX);
+    x64_shift_imm(c, false, SH_SHR, RCX, 2);
+    x64_mov(c, false, RDX, RCX);
+    x64_shift_imm(c, false, SH_SHR, RDX, JUMP_FAR_MIX);
+    x64_alu_ri(c, false, ALU_AND, RDX, JUMP_FAR_MIXED);
+    x64_alu_rr(c, false, ALU_XOR, RCX, RDX);
+    x64_alu_ri(c, false, ALU_AND, RCX, JUMP_FAR_MASK);
+    x64_shift_imm(c, false, SH_SHL, RCX, 5);
+    x64_alu_rm(c, true, ALU_ADD, RCX, RBP, CPU(jumps));
+    x64_alu_rm(c, true, ALU_CMP, RAX, RCX,
+               far + (int32_t)offsetof(struct jit_jump, pc));
+    x64_jcc_to(c, CC_NE, leave);
+    x64_load(c, false, RDX, R15, offsetof(struct tlb, tag));
+    x64_alu_rm(c, false, ALU_CMP, RDX, RCX,
+               far + (int32_t)offsetof(struct jit_jump, tag));
+    x64_jcc_to(c, CC_NE, leave);
+    x64_mov(c, false, RDX, RAX);
+    x64_shift_imm(c, false, SH_SHL, RDX, 3);
+    x64_alu_ri(c, false, ALU_AND, RDX, JUMP_MASK << 5);
+    x64_alu_rm(c, true, ALU_ADD, RDX, RBP, CPU(jumps));
+    for (int32_t n = 0; n < (int32_t)sizeof(struct jit_jump); n += 8)
+        move_word(c, RCX, far + n, RDX, n);
+    x64_alu_ri(c, true, ALU_AND, RAX, -4096);
+    x64_store(c, true, RAX, RBP, CPU(page_base));
+    x64_jmp_mem(c, RCX, far + (int32_t)offsetof(struct jit_jump, host));
+}
+static_assert(offsetof(struct jit_jumps, near) == 0, "as t_exit_rax takes it");
 
 static void make_link(struct x64 *c, const struct tr_regs *regs)
 {
@@ -291,6 +336,8 @@ void glue_make(struct x64 *c, struct glue *glue, const struct tr_regs *regs,
     make_enter(c, regs);
     glue->leave = align_here(c);
     make_leave(c, regs);
+    glue->probe = align_here(c);
+    make_probe(c, glue->leave);
     glue->leave_at = align_here(c);
     make_leave_at(c, regs);
     glue->heat = align_here(c);

@@ -26,16 +26,3 @@ typedef unsigned jit_fill_fn(struct cpu *cpu, uint64_t va, unsigned write);
    There are its word and its offset from cpu->page_base. */
 enum { GLUE_INSN_BYTES = 8 };
 typedef const struct insn *jit_miss_fn(struct cpu *cpu, const uint8_t *at);
-
-struct jblock;
-
-/* An entry of the jump cache that t_exit_rax reads. */
-enum { JUMP_BITS = 12 };
-struct jit_jump {
-    uint64_t pc;
-    uint32_t tag; /* of the TLB it was found through; 0: empty */
-    uint32_t mode;
-    const uint8_t *host;
-    struct jblock *blk;
-};
-static_assert(sizeof(struct jit_jump) == 32, "t_exit_rax shifts by 5");

@@ -17,6 +17,7 @@
 #include "accel/soft/jit/cache.h"
 #include "accel/soft/jit/debug.h"
 #include "accel/soft/jit/em_fp_est.h"
+#include "accel/soft/jit/jump.h"
 #include "accel/soft/jit/simd_const.h"
 #include "accel/soft/jit/translate.h"
 #include "accel/soft/mmu.h"
@@ -29,7 +30,7 @@ enum { MAX_DOUBLINGS = 12, CHAOS_DOUBLINGS = 3 /* it means to translate */ };
 struct jit {
     /* By whether FPCR is plain, as the probe does not look at the mode. What
        else of the mode can change under one TLB empties them. */
-    struct jit_jump jumps[2][1 << JUMP_BITS];
+    struct jit_jumps jumps[2];
     uint32_t mode;           /* that cpu->jumps is for */
     struct jit_cache *cache; /* owned */
     uint32_t epoch;          /* of the cache when jumps was last emptied */
@@ -161,7 +162,7 @@ struct jit *jit_new(struct cpu *cpu, uint64_t bytes, unsigned features)
     cpu->est_table = est_table();
     tell_helpers(cpu);
     simd_const_init(cpu);
-    cpu->jumps = jit->jumps[0];
+    cpu->jumps = &jit->jumps[0];
     set_heat(cpu, TR_HOT);
     cpu->fallbacks = jit->fallbacks;
     jit->cache = jit_cache_new(bytes, &cpu->vm->jit_pool, features);
@@ -259,8 +260,41 @@ static struct jblock *translate_here(struct cpu *cpu, const struct block *cold,
     return b ? b : jit_cache_add(jit->cache, cold, gen);
 }
 
+static struct jit_jumps *jumps_of(struct cpu *cpu)
+{
+    return &cpu->jit->jumps[!!(cpu->mode & MODE_FP_PLAIN)];
+}
+
+static void note_jump(struct cpu *cpu, struct jblock *b)
+{
+    struct jit_jumps *jumps = jumps_of(cpu);
+
+    *jump_far(jumps, cpu->pc) = *jump_near(jumps, cpu->pc) =
+        (struct jit_jump){.pc = cpu->pc,
+                          .tag = cpu->tlb->tag,
+                          .mode = cpu->mode,
+                          .host = jit_cache_host(cpu->jit->cache, b),
+                          .blk = b};
+}
+
+/* Of the block at cpu->pc, or NULL. */
+static struct jblock *find_noted(struct cpu *cpu)
+{
+    struct jit_jumps *jumps = jumps_of(cpu);
+    struct jit_jump *near = jump_near(jumps, cpu->pc);
+    const struct jit_jump *far = jump_far(jumps, cpu->pc);
+    uint32_t tag = cpu->tlb->tag;
+
+    if (likely(jump_is_for(near, cpu, tag)))
+        return near->blk;
+    if (!jump_is_for(far, cpu, tag))
+        return NULL;
+    *near = *far;
+    return near->blk;
+}
+
 /* NULL: tier 0 has run something, or an abort was taken. */
-static struct jblock *find_slow(struct cpu *cpu, struct jit_jump *j)
+static struct jblock *find_slow(struct cpu *cpu)
 {
     struct jit *jit = cpu->jit;
     struct block *cold;
@@ -295,11 +329,7 @@ static struct jblock *find_slow(struct cpu *cpu, struct jit_jump *j)
     }
     if (jit->tier.paranoid)
         return debug_verify(cpu, jit->cache, b, host) ? b : NULL;
-    *j = (struct jit_jump){.pc = cpu->pc,
-                           .tag = cpu->tlb->tag,
-                           .mode = cpu->mode,
-                           .host = jit_cache_host(jit->cache, b),
-                           .blk = b};
+    note_jump(cpu, b);
     return b;
 }
 
@@ -311,20 +341,15 @@ static void follow_mode(struct cpu *cpu)
 
     if ((cpu->mode ^ jit->mode) & MODE_FP)
         forget_jumps(jit);
-    cpu->jumps = jit->jumps[!!(cpu->mode & MODE_FP_PLAIN)];
+    cpu->jumps = jumps_of(cpu);
     jit->mode = cpu->mode;
 }
 
 /* The jump cache must not lead to it. */
 static void forget_jumps_to(struct jit *jit, const struct jblock *b)
 {
-    for (unsigned slot = b->pa >> 2 & 1023; slot < 1 << JUMP_BITS;
-         slot += 1024) {
-        for (unsigned n = 0; n < ARRAY_LEN(jit->jumps); n++) {
-            if (jit->jumps[n][slot].blk == b)
-                jit->jumps[n][slot] = (struct jit_jump){0};
-        }
-    }
+    for (unsigned n = 0; n < ARRAY_LEN(jit->jumps); n++)
+        jumps_drop(&jit->jumps[n], b->pa, b);
 }
 
 /* What translated code asks the translator for, by numbers that a flush makes
@@ -392,17 +417,14 @@ static uint32_t take_exit(struct cpu *cpu, uint32_t next)
 static uint32_t run_translated(struct cpu *cpu, uint32_t exit)
 {
     struct jit *jit = cpu->jit;
-    unsigned slot = cpu->pc >> 2 & ((1 << JUMP_BITS) - 1);
     uint32_t epoch = jit->epoch;
-    struct jit_jump *j;
     struct jblock *b;
 
     if (cpu->mode != jit->mode)
         follow_mode(cpu);
-    j = &jit->jumps[!!(cpu->mode & MODE_FP_PLAIN)][slot];
-    b = j->blk;
-    if (j->pc != cpu->pc || j->tag != cpu->tlb->tag || j->mode != cpu->mode)
-        b = find_slow(cpu, j);
+    b = find_noted(cpu);
+    if (!b)
+        b = find_slow(cpu);
     if (!b)
         return NO_EXIT;
     if (exit != NO_EXIT && epoch == jit->epoch && cpu->pc == jit->link_pc &&

@@ -5,6 +5,7 @@
 
 #include "accel/soft/jit/glue.h"
 #include "accel/soft/jit/jit.h"
+#include "accel/soft/jit/jump.h"
 #include "accel/soft/jit/tr_group.h"
 #include "accel/soft/jit/tr_span.h"
 #include "accel/soft/jit/tr_vec.h"
@@ -129,20 +130,20 @@ void t_leave_at(struct tr *t, int64_t offset)
    seen to in jit.c. */
 void t_exit_rax(struct tr *t)
 {
-    const uint8_t *leave = t->glue->leave;
+    const uint8_t *probe = t->glue->probe;
     struct x64 *c = &t->c;
 
     x64_alu_mi(c, false, ALU_CMP, RBP, CPU(attention), 0);
-    x64_jcc_to(c, CC_NE, leave);
+    x64_jcc_to(c, CC_NE, t->glue->leave);
     x64_mov(c, false, RCX, RAX);
     x64_shift_imm(c, false, SH_SHL, RCX, 3);
-    x64_alu_ri(c, false, ALU_AND, RCX, ((1 << JUMP_BITS) - 1) << 5);
+    x64_alu_ri(c, false, ALU_AND, RCX, JUMP_MASK << 5);
     x64_alu_rm(c, true, ALU_ADD, RCX, RBP, CPU(jumps));
     x64_alu_rm(c, true, ALU_CMP, RAX, RCX, offsetof(struct jit_jump, pc));
-    x64_jcc_to(c, CC_NE, leave);
+    x64_jcc_to(c, CC_NE, probe);
     x64_load(c, false, RDX, R15, offsetof(struct tlb, tag));
     x64_alu_rm(c, false, ALU_CMP, RDX, RCX, offsetof(struct jit_jump, tag));
-    x64_jcc_to(c, CC_NE, leave);
+    x64_jcc_to(c, CC_NE, probe);
     x64_alu_ri(c, true, ALU_AND, RAX, -4096);
     x64_store(c, true, RAX, RBP, CPU(page_base));
     x64_jmp_mem(c, RCX, offsetof(struct jit_jump, host));

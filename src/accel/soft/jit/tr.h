@@ -228,6 +228,7 @@ struct glue {
     const uint8_t *fallback; /* call; rax: the record */
     const uint8_t *miss;     /* call; behind it: GLUE_INSN_BYTES of what */
     const uint8_t *leave;    /* jmp; rax: the PC to go on at, in C */
+    const uint8_t *probe;    /* jmp; rax: the same, if `near` did not have it */
     const uint8_t *leave_at; /* jmp; eax: the same, from the page's start */
     const uint8_t *heat;     /* jmp; eax: a block's number, ecx: its start */
     const uint8_t *link;     /* jmp; eax: number of the exit */
