@@ -15,6 +15,10 @@ void step_changed(struct cpu *cpu);
 /* DebugExceptionReturnSS(): an ERET with this SPSR may set PSTATE.SS. */
 bool step_keeps_ss(const struct cpu *cpu, uint64_t spsr);
 
+/* What a breakpoint or a watchpoint is linked to, breakpoint n, is on and for
+   the context that runs. */
+bool step_link_matches(const struct cpu *cpu, unsigned n);
+
 /* Debugging is on here and now: one instruction at a time. */
 bool step_is_active(const struct cpu *cpu);
 

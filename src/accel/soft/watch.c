@@ -5,6 +5,7 @@
  */
 
 #include "accel/soft/mmu_priv.h"
+#include "accel/soft/step.h"
 
 enum {
     WCR_E = 0,
@@ -17,7 +18,7 @@ enum {
     WCR_MASK = 24
 };
 enum { MDSCR_KDE = 13, MDSCR_MDE = 15, OSLSR_OSLK = 1 };
-enum { NUM_WATCH = 4, NUM_BREAK = 6, BT_LINKED_CONTEXT = 3 };
+enum { NUM_WATCH = 4 };
 #define VA_MASK BITS(~0ull, 55, 0)
 
 static uint64_t wcr(const struct cpu *cpu, unsigned n)
@@ -83,17 +84,8 @@ bool mmu_page_watched(const struct cpu *cpu, uint64_t va)
 /* WT: only while the linked breakpoint matches CONTEXTIDR_EL1. */
 static bool link_matches(const struct cpu *cpu, uint64_t control)
 {
-    unsigned n = BITS(control, WCR_LBN + 3, WCR_LBN);
-    uint64_t bcr;
-
-    if (!BIT(control, WCR_WT))
-        return true;
-    if (n >= NUM_BREAK)
-        return false;
-    bcr = cpu->sys[SYS_DBGBCR0_EL1 + n];
-    return BIT(bcr, 0) && BITS(bcr, 23, 20) == BT_LINKED_CONTEXT &&
-           (uint32_t)cpu->sys[SYS_DBGBVR0_EL1 + n] ==
-               (uint32_t)cpu->sys[SYS_CONTEXTIDR_EL1];
+    return !BIT(control, WCR_WT) ||
+           step_link_matches(cpu, BITS(control, WCR_LBN + 3, WCR_LBN));
 }
 
 /* Whether debug exceptions are enabled here, and this access's privilege and
