@@ -180,7 +180,7 @@ enum {
     MODE_FP_PLAIN = 8 /* FPCR is 0: the host's FP may stand in */
 };
 
-enum { SOFT_NUM_STATS = 19 };
+enum { SOFT_NUM_STATS = 20 };
 
 /* Translated code holds cpu + CPU_BIAS in a register, so that x0 to SP are
    reached by a one-byte displacement. */

@@ -41,6 +41,7 @@ struct jit {
     uint64_t entries;        /* into translated code */
     uint64_t fills;          /* of the TLB, asked for by translated code */
     uint64_t cold;           /* blocks run by tier 0 */
+    uint64_t lookups;        /* what no jump cache had */
     struct tier tier;
     uint64_t dice;             /* of chaos */
     FILE *perf_map;            /* owned, or NULL */
@@ -304,6 +305,7 @@ static struct jblock *find_slow(struct cpu *cpu)
     bool is_due;
     gpa_t pa;
 
+    jit->lookups++;
     if (!mmu_fetch(cpu, cpu->pc, &pa, &host))
         return NULL;
     gen = mmu_code_hold(cpu->vm, pa);
@@ -533,6 +535,10 @@ const char *jit_stat(const struct jit *jit, unsigned index, uint64_t *value)
     if (index == 2) {
         *value = jit->fills;
         return "tlb_fills";
+    }
+    if (index == 3) {
+        *value = jit->lookups;
+        return "jit_lookups";
     }
     return NULL;
 }
