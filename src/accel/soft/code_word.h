@@ -8,7 +8,6 @@
  * words equal that never were.
  */
 
-#include <stdbool.h>
 #include <stdint.h>
 
 /* host: a multiple of 4. */

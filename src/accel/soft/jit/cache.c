@@ -223,18 +223,26 @@ void cache_forget(struct jit_cache *cache, struct jblock *b)
     b->is_forgotten = true;
 }
 
-bool cache_is_same(const struct jblock *b, int32_t page, const uint8_t *host)
+/* Which word of the parts in one page is another one now; b->count: none. */
+static unsigned first_change(const struct jblock *b, int32_t page,
+                             const uint8_t *host)
 {
     for (unsigned n = 0; n < b->num_parts; n++) {
         const struct trace_part *p = &b->parts[n];
-        unsigned count = p->end - p->first;
+        unsigned count = p->end - p->first, same = count;
 
-        if (trace_page(p->off) == page &&
-            code_same_words(&b->words[p->first], host + (p->off & 4095),
-                            count) < count)
-            return false;
+        if (trace_page(p->off) == page)
+            same = code_same_words(&b->words[p->first], host + (p->off & 4095),
+                                   count);
+        if (same < count)
+            return p->first + same;
     }
-    return true;
+    return b->count;
+}
+
+bool cache_is_same(const struct jblock *b, int32_t page, const uint8_t *host)
+{
+    return first_change(b, page, host) == b->count;
 }
 
 struct jblock *cache_look_up(const struct jit_cache *cache, gpa_t pa,
@@ -275,9 +283,9 @@ struct jblock *jit_cache_find(struct jit_cache *cache, gpa_t pa, uint32_t mode,
 bool jit_cache_verify(struct jit_cache *cache, struct jblock *b,
                       const uint8_t *host, unsigned *at)
 {
-    if (cache_is_same(b, 0, host - (b->pa & 4095)))
+    *at = first_change(b, 0, host - (b->pa & 4095));
+    if (*at == b->count)
         return true;
-    *at = code_same_words(b->words, host, b->parts->end);
     cache_forget(cache, b);
     cache->stats.stale++;
     return false;

@@ -96,7 +96,7 @@ int64_t jit_cache_exit_target(const struct jit_cache *cache, uint32_t number);
 void jit_cache_check(struct jit_cache *cache, const struct soft_vm *vm);
 
 /* Compares b with memory although nothing says that it changed. False: its word
- *at is another one now, or one of another part of a trace, and b is forgotten.
+ *at is another one now, and b is forgotten.
  */
 bool jit_cache_verify(struct jit_cache *cache, struct jblock *b,
                       const uint8_t *host, unsigned *at);

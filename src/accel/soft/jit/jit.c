@@ -381,8 +381,7 @@ static void split(struct cpu *cpu, struct jblock *b, bool often)
     uint32_t gen;
     gpa_t pa;
 
-    if (cpu->num_worn)
-        serve_code(cpu); /* before the copies, for which all may be flushed */
+    serve_code(cpu); /* before the copies, for which all may be flushed */
     if (!mmu_fetch(cpu, cpu->pc, &pa, &host))
         return;
     gen = mmu_code_hold(cpu->vm, pa);

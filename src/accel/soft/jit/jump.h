@@ -54,18 +54,20 @@ static inline bool jump_is_for(const struct jit_jump *j, const struct cpu *cpu,
 }
 
 /* Empties what leads to the block that begins at pa. */
+static inline void jumps_drop_of(struct jit_jump *jump, unsigned count,
+                                 gpa_t pa, const struct jblock *b)
+{
+    enum { STEP = 1 << JUMP_PAGE_BITS };
+
+    for (unsigned n = pa >> 2 & (STEP - 1); n < count; n += STEP) {
+        if (jump[n].blk == b)
+            jump[n] = (struct jit_jump){0};
+    }
+}
+
 static inline void jumps_drop(struct jit_jumps *jumps, gpa_t pa,
                               const struct jblock *b)
 {
-    enum { STEP = 1 << JUMP_PAGE_BITS };
-    unsigned first = pa >> 2 & (STEP - 1);
-
-    for (unsigned n = first; n < ARRAY_LEN(jumps->near); n += STEP) {
-        if (jumps->near[n].blk == b)
-            jumps->near[n] = (struct jit_jump){0};
-    }
-    for (unsigned n = first; n < ARRAY_LEN(jumps->far); n += STEP) {
-        if (jumps->far[n].blk == b)
-            jumps->far[n] = (struct jit_jump){0};
-    }
+    jumps_drop_of(jumps->near, ARRAY_LEN(jumps->near), pa, b);
+    jumps_drop_of(jumps->far, ARRAY_LEN(jumps->far), pa, b);
 }
