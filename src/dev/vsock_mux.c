@@ -23,14 +23,18 @@ enum { CROWD_FROM = 8 };
 /* A listener whose queue is full is asked again. So many at a time. */
 enum { RETRY_NS = 10000000, RETRY_MANY = 64, PATH_BYTES = 256 };
 
+struct turn {
+    struct link link;
+    uint64_t at; /* 0: none */
+};
+
 struct vsock_entry {
     struct vsock_conn conn;
     struct vsock_mux *mux;           /* borrowed */
     struct vsock_entry *next_bucket; /* borrowed */
-    struct link due, waiting, connecting, owing;
-    uint64_t waits_until; /* as in the list of those that wait */
-    uint64_t owes_until;  /* likewise */
-    uint32_t owed;        /* up to which byte then */
+    struct link due, connecting;
+    struct turn waiting, owing;
+    uint32_t owed; /* up to which byte, while it is in the line for that */
     struct worker_watch watch;
     bool is_crowded; /* the crowd stands for the watch */
     bool in_crowd;
@@ -68,6 +72,47 @@ static void link_remove(struct link *l)
     l->prev->next = l->next;
     l->next->prev = l->prev;
     l->next = l->prev = NULL;
+}
+
+/* --- lines --- */
+
+static void line_init(struct vsock_line *line, worker_fn *fn,
+                      struct vsock_mux *m)
+{
+    list_init(&line->list);
+    line->timer = (struct worker_timer){.fn = fn, .ctx = m};
+}
+
+static void turn_cancel(struct turn *t)
+{
+    link_remove(&t->link);
+    t->at = 0;
+}
+
+/* Whoever the timer is set for may have gone: then it is early. */
+static void turn_take(struct vsock_mux *m, struct vsock_line *line,
+                      struct turn *t, uint64_t at)
+{
+    link_remove(&t->link);
+    link_append(&line->list, &t->link);
+    t->at = at;
+    if (!line->timer.slot)
+        worker_timer_set(m->worker, &line->timer, at);
+}
+
+/* Whose turn it is; NULL: nobody's yet, and the timer is set for that. */
+static struct turn *turn_next(struct vsock_mux *m, struct vsock_line *line,
+                              uint64_t now)
+{
+    struct turn *t;
+
+    if (list_is_empty(&line->list))
+        return NULL;
+    t = container_of(line->list.next, struct turn, link);
+    if (t->at <= now)
+        return t;
+    worker_timer_set(m->worker, &line->timer, t->at);
+    return NULL;
 }
 
 /* --- the table --- */
@@ -140,9 +185,9 @@ static void remove_entry(struct vsock_mux *m, struct vsock_entry *en)
         at = &(*at)->next_bucket;
     *at = en->next_bucket;
     link_remove(&en->due);
-    link_remove(&en->waiting);
     link_remove(&en->connecting);
-    link_remove(&en->owing);
+    turn_cancel(&en->waiting);
+    turn_cancel(&en->owing);
     worker_watch_stop(m->worker, &en->watch);
     m->num_large -= is_large(en);
     vsock_conn_release(&en->conn);
@@ -196,49 +241,31 @@ static void watch(struct vsock_mux *m, struct vsock_entry *en)
         vsock_conn_kill(&en->conn);
 }
 
-static void set_timer(struct vsock_mux *m)
-{
-    if (list_is_empty(&m->waiting))
-        worker_timer_stop(m->worker, &m->deadline);
-    else
-        worker_timer_set(m->worker, &m->deadline,
-                         ENTRY_OF(m->waiting.next, waiting)->waits_until);
-}
-
-/* All wait for as long, so who comes last has its turn last. */
 static void keep_deadline(struct vsock_mux *m, struct vsock_entry *en)
 {
-    if (en->waits_until == en->conn.deadline_ns)
-        return;
-    en->waits_until = en->conn.deadline_ns;
-    link_remove(&en->waiting);
-    if (en->waits_until)
-        link_append(&m->waiting, &en->waiting);
-    set_timer(m);
+    if (!en->conn.deadline_ns)
+        turn_cancel(&en->waiting);
+    else if (en->waiting.at != en->conn.deadline_ns)
+        turn_take(m, &m->waiting, &en->waiting, en->conn.deadline_ns);
 }
 
 /* A guest that goes on sending hears of its credit soon enough. */
 static void keep_owing(struct vsock_mux *m, struct vsock_entry *en)
 {
     if (!vsock_conn_owes(&en->conn)) {
-        link_remove(&en->owing);
+        turn_cancel(&en->owing);
         return;
     }
-    if (en->owing.next && en->owed == en->conn.fwd_cnt)
+    if (en->owing.at && en->owed == en->conn.fwd_cnt)
         return;
     en->owed = en->conn.fwd_cnt;
-    en->owes_until = host_mono_ns() + m->credit_ns;
-    link_remove(&en->owing);
-    link_append(&m->owing, &en->owing);
-    if (!m->credit.slot)
-        worker_timer_set(m->worker, &m->credit, en->owes_until);
+    turn_take(m, &m->owing, &en->owing, host_mono_ns() + m->credit_ns);
 }
 
 static void settle(struct vsock_mux *m, struct vsock_entry *en)
 {
     if (en->conn.over) {
         remove_entry(m, en);
-        set_timer(m);
         return;
     }
     watch(m, en);
@@ -294,17 +321,15 @@ static void on_deadline(void *ctx)
 {
     struct vsock_mux *m = ctx;
     uint64_t now = host_mono_ns();
+    struct turn *t;
 
-    while (!list_is_empty(&m->waiting)) {
-        struct vsock_entry *en = ENTRY_OF(m->waiting.next, waiting);
+    while ((t = turn_next(m, &m->waiting, now)) != NULL) {
+        struct vsock_entry *en = ENTRY_OF(t, waiting);
 
-        if (en->waits_until > now)
-            break;
         link_remove(&en->connecting);
         vsock_conn_kill(&en->conn);
         settle(m, en);
     }
-    set_timer(m);
     tell_due(m);
 }
 
@@ -312,14 +337,11 @@ static void on_credit(void *ctx)
 {
     struct vsock_mux *m = ctx;
     uint64_t now = host_mono_ns();
+    struct turn *t;
 
-    while (!list_is_empty(&m->owing)) {
-        struct vsock_entry *en = ENTRY_OF(m->owing.next, owing);
+    while ((t = turn_next(m, &m->owing, now)) != NULL) {
+        struct vsock_entry *en = ENTRY_OF(t, owing);
 
-        if (en->owes_until > now) {
-            worker_timer_set(m->worker, &m->credit, en->owes_until);
-            break;
-        }
         vsock_conn_pay(&en->conn);
         settle(m, en);
     }
@@ -328,10 +350,10 @@ static void on_credit(void *ctx)
 
 void vsock_mux_idle(struct vsock_mux *m)
 {
-    struct link *l = m->owing.next, *next;
+    struct link *l = m->owing.list.next, *next;
 
-    for (; l != &m->owing; l = next) {
-        struct vsock_entry *en = ENTRY_OF(l, owing);
+    for (; l != &m->owing.list; l = next) {
+        struct vsock_entry *en = ENTRY_OF(l, owing.link);
 
         next = l->next;
         vsock_conn_idle(&en->conn);
@@ -344,12 +366,12 @@ void vsock_mux_resumed(struct vsock_mux *m)
 {
     uint64_t until = host_mono_ns() + VSOCK_TIMEOUT_NS;
 
-    for (struct link *l = m->waiting.next; l != &m->waiting; l = l->next) {
-        struct vsock_entry *en = ENTRY_OF(l, waiting);
+    for (struct link *l = m->waiting.list.next; l != &m->waiting.list;
+         l = l->next) {
+        struct vsock_entry *en = ENTRY_OF(l, waiting.link);
 
-        en->conn.deadline_ns = en->waits_until = until;
+        en->conn.deadline_ns = en->waiting.at = until;
     }
-    set_timer(m);
 }
 
 /* --- what is no connection --- */
@@ -552,13 +574,11 @@ int vsock_mux_init(struct vsock_mux *m, struct worker *worker, const char *path,
     m->guest_log = guest_log;
     m->last_port = FIRST_PORT - 1;
     list_init(&m->due);
-    list_init(&m->waiting);
     list_init(&m->connecting);
-    list_init(&m->owing);
+    line_init(&m->waiting, on_deadline, m);
+    line_init(&m->owing, on_credit, m);
     m->crowd = (struct worker_watch){
         .fd = host_crowd_open(), .fn = on_crowd, .ctx = m};
-    m->credit = (struct worker_timer){.fn = on_credit, .ctx = m};
-    m->deadline = (struct worker_timer){.fn = on_deadline, .ctx = m};
     m->retry = (struct worker_timer){.fn = on_retry, .ctx = m};
     m->path = heap_strdup(path);
     return m->path ? 0 : -ENOMEM;
@@ -570,9 +590,9 @@ void vsock_mux_reset(struct vsock_mux *m)
         while (m->buckets[n])
             remove_entry(m, m->buckets[n]);
     m->num_rsts = 0;
-    worker_timer_stop(m->worker, &m->deadline);
+    worker_timer_stop(m->worker, &m->waiting.timer);
+    worker_timer_stop(m->worker, &m->owing.timer);
     worker_timer_stop(m->worker, &m->retry);
-    worker_timer_stop(m->worker, &m->credit);
     worker_watch_stop(m->worker, &m->crowd);
 }
 

@@ -32,6 +32,13 @@ struct link {
     struct link *next, *prev; /* NULL: in no list */
 };
 
+/* Connections that wait, all of them for as long: who comes last has its turn
+   last. */
+struct vsock_line {
+    struct link list;
+    struct worker_timer timer; /* armed for the first one, or before that */
+};
+
 struct vsock_entry;
 
 struct vsock_rst {
@@ -47,10 +54,10 @@ struct vsock_mux {
 
     struct vsock_entry *buckets[VSOCK_BUCKETS];
     struct link due;        /* those with something to give, in turn */
-    struct link waiting;    /* those with a deadline, the first one first */
     struct link connecting; /* those whose listener's queue was full */
-    struct link owing;      /* those that owe credit, the longest first */
-    struct worker_timer deadline, retry, credit;
+    struct worker_timer retry;
+    struct vsock_line waiting; /* those with a deadline */
+    struct vsock_line owing;   /* those that owe credit */
     struct worker_watch crowd; /* its fd is owned; -1: there is none */
     uint64_t credit_ns;        /* how long little credit may be owed */
 
