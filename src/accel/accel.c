@@ -33,17 +33,35 @@ static const struct accel_ops *find_any(void)
     BUG("no accelerator runs here");
 }
 
-const struct accel_ops *accel_find(const char *name, struct err *e)
+static const struct accel_ops *named(const char *name, struct err *e)
 {
-    if (!name || strcmp(name, "auto") == 0)
-        return find_any();
     for (size_t n = 0; n < ARRAY_LEN(accels); n++) {
         if (strcmp(name, accels[n]->name) == 0)
-            return accels[n]->probe(e) == 0 ? accels[n] : NULL;
+            return accels[n];
     }
     err_set(e, -EINVAL, "no accelerator is called '%s': try auto, kvm or soft",
             name);
     return NULL;
+}
+
+static bool is_any(const char *name)
+{
+    return !name || strcmp(name, "auto") == 0;
+}
+
+const struct accel_ops *accel_find(const char *name, struct err *e)
+{
+    const struct accel_ops *ops;
+
+    if (is_any(name))
+        return find_any();
+    ops = named(name, e);
+    return ops && ops->probe(e) == 0 ? ops : NULL;
+}
+
+int accel_check_name(const char *name, struct err *e)
+{
+    return is_any(name) || named(name, e) ? 0 : -EINVAL;
 }
 
 int accel_check_tier(const char *tier, struct err *e)

@@ -126,5 +126,8 @@ struct accel_ops {
    Unknown names and back ends that do not run here: NULL and why in *e. */
 const struct accel_ops *accel_find(const char *name, struct err *e);
 
+/* Is there one of that name, whether it works here or not? */
+int accel_check_name(const char *name, struct err *e);
+
 /* Is it a tier of soft that this build has (accel_config.tier)? */
 int accel_check_tier(const char *tier, struct err *e);

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "accel/accel.h"
 #include "api/mmds_link.h"
 #include "api/resources.h"
 #include "base/buf.h"
@@ -206,6 +207,18 @@ static int set_mem(struct run_options *run, const char *text, struct err *e)
     return 0;
 }
 
+/* Whether it works here is found out when the guest is to start. */
+static int set_accel(struct run_options *run, const char *text, struct err *e)
+{
+    int rc = accel_check_name(text, e);
+
+    if (rc < 0) {
+        err_prefix(e, "--accel");
+        return rc;
+    }
+    return set_string(&run->vm.accel, text, e);
+}
+
 static int set_level(struct run_options *run, const char *text, struct err *e)
 {
     if (log_level_parse(text, &run->log_level))
@@ -375,9 +388,9 @@ static int take(struct run_options *run, int option, struct buf *line,
     case OPT_VSOCK:
         return add_vsock(run, optarg, e);
     case OPT_ACCEL:
-        return set_string(&run->vm.accel, optarg, e);
+        return set_accel(run, optarg, e);
     case OPT_TIER:
-        return set_string(&run->vm.tier, optarg, e);
+        return vm_config_set_tier(&run->vm, optarg, e);
     case OPT_CODE_MIB:
         return vm_config_set_code_mib(&run->vm, optarg, e);
     case OPT_DUMP_FDT:

@@ -131,6 +131,9 @@ def test_numbers_must_be_numbers(squib, flag, kind, value):
         (["--nonsense"], "there is no option --nonsense"),
         (["-k"], "needs a value"),
         (["-k", "k", "--vsock", ""], "--vsock: where?"),
+        (["-k", "k", "--tier", "x"], "--tier: no tier is called 'x'"),
+        (["-k", "k", "--code-mib", "0"], "--code-mib: the memory for"),
+        (["-k", "k", "--accel", "x"], "--accel: no accelerator is called 'x'"),
     ],
 )
 def test_run_explains_itself(squib, args, sentence):

@@ -13,6 +13,7 @@
 #include "accel/accel.h"
 #include "accel/kvm/kvm.h"
 #include "accel/soft/soft.h"
+#include "base/macros.h"
 
 static void the_software_cpu_can_be_had_everywhere(void **state)
 {
@@ -46,6 +47,17 @@ static void a_name_nobody_has_is_an_error(void **state)
                                 "kvm or soft");
 }
 
+static void a_name_may_be_known_where_it_does_not_work(void **state)
+{
+    static const char *const known[] = {NULL, "auto", "kvm", "soft"};
+    struct err e = {0};
+
+    (void)state;
+    for (unsigned n = 0; n < ARRAY_LEN(known); n++)
+        assert_int_equal(accel_check_name(known[n], &e), 0);
+    assert_int_equal(accel_check_name("warp", &e), -EINVAL);
+}
+
 /* Whoever asks for what does not work here is told, and what would. */
 static void an_unusable_kvm_says_why_and_what_to_do(void **state)
 {
@@ -70,6 +82,7 @@ int main(void)
         cmocka_unit_test(the_software_cpu_can_be_had_everywhere),
         cmocka_unit_test(auto_finds_what_works_and_complains_of_nothing),
         cmocka_unit_test(a_name_nobody_has_is_an_error),
+        cmocka_unit_test(a_name_may_be_known_where_it_does_not_work),
         cmocka_unit_test(an_unusable_kvm_says_why_and_what_to_do),
     };
 

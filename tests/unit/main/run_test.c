@@ -133,6 +133,10 @@ static void errors_name_the_fix(void **state)
         {{"-k", "k", "--level", "loud"},
          "--level: 'loud' is no log level: try off, error, warn, info or "
          "debug"},
+        {{"-k", "k", "--tier", "x"},
+         "--tier: no tier is called 'x': try auto, jit, interp or lockstep"},
+        {{"-k", "k", "--accel", "x"},
+         "--accel: no accelerator is called 'x': try auto, kvm or soft"},
         {{"-k", "k", "l"},
          "'l' is one argument too many: see squib run --help"},
         {{"-k"}, "-k needs a value: see squib run --help"},
