@@ -24,7 +24,8 @@
 #include "host/host.h"
 
 /* A WFE that goes on waking for nothing: a guest's lock is held elsewhere. It
-   spins at first, then lets other threads run, then sleeps. */
+   spins at first, then lets other threads run, then sleeps. Where the monitor
+   is not armed it comes back each time, for the guest to look. */
 enum {
     WFE_SPIN_NS = 10 * 1000,
     WFE_YIELD_NS = 100 * 1000,
@@ -119,6 +120,30 @@ static bool take_event(struct cpu *cpu)
     return __atomic_exchange_n(&cpu->event, false, __ATOMIC_SEQ_CST);
 }
 
+/* Somebody has written what the monitor watches, which is an event (D1.6.1). Of
+ * a pair a half is enough: the guest looks again. */
+static bool has_lost_monitor(const struct cpu *cpu)
+{
+    const void *at = (const void *)(uintptr_t)cpu->excl_pa;
+    uint64_t value = cpu->excl_val[0];
+
+    switch (cpu->excl_size) {
+    case 0:
+        return false;
+    case 1:
+        return __atomic_load_n((const uint8_t *)at, __ATOMIC_ACQUIRE) !=
+               (uint8_t)value;
+    case 2:
+        return __atomic_load_n((const uint16_t *)at, __ATOMIC_ACQUIRE) !=
+               (uint16_t)value;
+    case 4:
+        return __atomic_load_n((const uint32_t *)at, __ATOMIC_ACQUIRE) !=
+               (uint32_t)value;
+    default:
+        return __atomic_load_n((const uint64_t *)at, __ATOMIC_ACQUIRE) != value;
+    }
+}
+
 /* How long this CPU has been waking and finding nothing. */
 static uint64_t wfe_streak_ns(struct cpu *cpu, uint64_t now)
 {
@@ -127,14 +152,32 @@ static uint64_t wfe_streak_ns(struct cpu *cpu, uint64_t now)
     return now - cpu->wfe_first_ns;
 }
 
-static void wait_in_wfe(struct cpu *cpu, uint64_t until_ns)
+static void sleep_in_wfe(struct cpu *cpu, uint64_t until_ns)
 {
-    uint64_t deadline_ns = cpu->timer_deadline_ns;
+    uint64_t deadline_ns;
 
-    sleep_until(cpu, MIN(deadline_ns, until_ns));
-    go_on(cpu);
+    timer_update(cpu);
+    deadline_ns = cpu->timer_deadline_ns;
+    __atomic_store_n(&cpu->sleeping_wfe, true, __ATOMIC_SEQ_CST);
+    if (!__atomic_load_n(&cpu->event, __ATOMIC_SEQ_CST)) {
+        sleep_until(cpu, MIN(deadline_ns, until_ns));
+        go_on(cpu);
+    }
+    __atomic_store_n(&cpu->sleeping_wfe, false, __ATOMIC_SEQ_CST);
 }
 
+static void wait_a_little(struct cpu *cpu, uint64_t streak, uint64_t now)
+{
+    if (streak >= WFE_YIELD_NS)
+        sleep_in_wfe(cpu, now + WFE_SLEEP_NS);
+    else if (streak >= WFE_SPIN_NS)
+        sched_yield();
+    else
+        host_spin();
+}
+
+/* A wait that was not in vain is over, however soon the next one begins: two
+   CPUs that hand a lock to and fro would else sleep each time. */
 void cpu_wfe(struct cpu *cpu)
 {
     uint64_t now, streak;
@@ -142,20 +185,21 @@ void cpu_wfe(struct cpu *cpu)
     if (take_event(cpu))
         return;
     now = host_mono_ns();
-    streak = wfe_streak_ns(cpu, now);
-    if (streak >= WFE_YIELD_NS) {
-        timer_update(cpu);
-        __atomic_store_n(&cpu->sleeping_wfe, true, __ATOMIC_SEQ_CST);
-        if (!take_event(cpu))
-            wait_in_wfe(cpu, now + WFE_SLEEP_NS);
-        __atomic_store_n(&cpu->sleeping_wfe, false, __ATOMIC_SEQ_CST);
+    do {
+        if (has_lost_monitor(cpu)) {
+            cpu->excl_size = 0;
+            cpu->wfe_last_ns = 0;
+            return;
+        }
+        streak = wfe_streak_ns(cpu, now);
+        wait_a_little(cpu, streak, now);
         now = host_mono_ns();
-    } else if (streak >= WFE_SPIN_NS) {
-        sched_yield();
-        now = host_mono_ns();
-    }
-    take_event(cpu);
-    cpu->wfe_last_ns = now;
+        cpu->wfe_last_ns = now;
+        if (take_event(cpu)) {
+            cpu->wfe_last_ns = 0;
+            return;
+        }
+    } while (cpu->excl_size && streak < WFE_YIELD_NS && !cpu->attention);
 }
 
 void cpu_sev(struct cpu *cpu)

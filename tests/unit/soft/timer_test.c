@@ -278,6 +278,58 @@ static void waiting_in_wfe_costs_little_in_the_long_run(void **state)
     assert_true(takes_less_than(50 * MS, wait_100_ms_in_wfe));
 }
 
+/* As LDXR leaves it. */
+static void watch(const void *at, uint64_t value, unsigned bytes)
+{
+    cpu->excl_pa = (uintptr_t)at;
+    cpu->excl_val[0] = value;
+    cpu->excl_size = (uint8_t)bytes;
+}
+
+static void
+what_the_monitor_watches_is_an_event_when_it_is_written(void **state)
+{
+    (void)state;
+    const uint64_t word = 0x8877665544332211;
+
+    for (unsigned bytes = 1; bytes <= 16; bytes *= 2) {
+        uint64_t value = bytes < 8 ? word & ((1ull << bytes * 8) - 1) : word;
+
+        cpu->wfe_first_ns = cpu->wfe_last_ns = host_mono_ns();
+        watch(&word, value, bytes);
+        cpu_wfe(cpu);
+        assert_int_equal(cpu->excl_size, bytes);
+        assert_true(cpu->wfe_last_ns != 0);
+        watch(&word, value ^ 1, bytes);
+        cpu_wfe(cpu);
+        assert_int_equal(cpu->excl_size, 0);
+        assert_int_equal(cpu->wfe_last_ns, 0); /* it was not in vain */
+    }
+}
+
+static void *write_word(void *arg)
+{
+    __atomic_store_n((uint32_t *)arg, 1, __ATOMIC_RELEASE);
+    return NULL;
+}
+
+/* Were the write missed, this would go on for ever. */
+static void a_wait_for_a_word_ends_when_another_thread_writes_it(void **state)
+{
+    (void)state;
+    for (unsigned n = 0; n < 100; n++) {
+        uint32_t word = 0;
+        pthread_t thread;
+
+        watch(&word, 0, sizeof(word));
+        pthread_create(&thread, NULL, write_word, &word);
+        while (cpu->excl_size)
+            cpu_wfe(cpu);
+        assert_int_equal(word, 1);
+        pthread_join(thread, NULL);
+    }
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -292,6 +344,8 @@ int main(void)
         T(a_kick_ends_wfi),
         T(wfe_takes_the_event_and_never_sleeps_long),
         T(waiting_in_wfe_costs_little_in_the_long_run),
+        T(what_the_monitor_watches_is_an_event_when_it_is_written),
+        T(a_wait_for_a_word_ends_when_another_thread_writes_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
