@@ -8,7 +8,10 @@ KERNEL ?=
 INITRD ?=
 APPEND ?=
 
-export BUILD CPUS MEM KERNEL INITRD APPEND
+# The set-up is part of a run of the tests, which has an end.
+SQUIB_TEST_BEGAN := $(shell date +%s)
+
+export BUILD CPUS MEM KERNEL INITRD APPEND SQUIB_TEST_BEGAN
 
 ISA_CASES ?= 2000000
 ISA_SEED  ?= $(shell date +%s)

@@ -4,7 +4,9 @@ how much of Firecracker's contract the tests hold.
 
 A failed test may run a second time by its name ("node"). It is firm, and may
 not, when one of its processes crashed, or when it says so itself with
-record_property("firm", WHY): what it saw must not happen even once.
+record_property("firm", WHY): what it saw must not happen even once. What runs
+now is in a file of the folder SQUIB_TEST_RUNNING for each worker, and nothing
+begins after SQUIB_TEST_UNTIL.
 
 A test that checks what one of upstream's own tests asserts says so with
 @pytest.mark.contract(N, ...), N being rows of ROWS. `make contract` runs these
@@ -12,8 +14,11 @@ and prints a line for each row; a row without a test is shown as such.
 """
 
 import collections
+import os
+import pathlib
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -107,10 +112,21 @@ def pytest_sessionstart():
     subprocess.Popen = Child
 
 
+def say_running(name):
+    folder = os.environ.get("SQUIB_TEST_RUNNING")
+    if folder and os.path.isdir(folder):
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+        pathlib.Path(folder, worker).write_text(name)
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_protocol(item):
     Child.of_this_test.clear()
+    say_running(item.nodeid)
+    if time.monotonic() > float(os.environ.get("SQUIB_TEST_UNTIL", "inf")):
+        item.add_marker(pytest.mark.skip(reason=os.environ["SQUIB_TEST_TOO_LATE"]))
     yield
+    say_running("")
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -21,6 +21,11 @@ excuses
   - a Python test that says it is firm, by the property "firm": what it saw
     must not happen once;
   - anything when more than MOST_FLAKY tests failed: that is no chance.
+
+The run ends, however slow the machine is and whatever hangs: no test begins
+after START_MINUTES, which counts as skipped, and what still runs after
+END_MINUTES is ended and has failed. What failed is said once more at the end,
+the last lines of each, so that the end of the log tells enough.
 """
 
 import concurrent.futures
@@ -49,10 +54,24 @@ SANITIZER_ENV = {
 }
 
 # More failures than these are not chance, and run no second time.
-MOST_FLAKY = 3
+MOST_FLAKY = 10
 
 # Seconds that any unit program may take, however slow or loaded the machine.
 LEAST_LIMIT = 300
+
+# Minutes since the beginning, which is that of `make test`.
+BEGAN = time.monotonic() - max(0, time.time() - float(
+    os.environ.get("SQUIB_TEST_BEGAN") or time.time()))
+START_MINUTES = 65
+END_MINUTES = 84
+TOO_LATE = "its turn came after %d minutes" % START_MINUTES
+
+# Lines that the end of the log has for what failed, and how long one may be.
+END_LINES = 60
+END_WIDTH = 160
+
+# What says in a test's output what was wrong: a guest, cmocka, pytest.
+TELLING = re.compile(r"(?:E  )?\s*(not ok \S|# ?\S|it hung)|E  +(\S)")
 
 # What says that something crashed, in a test's output.
 CRASH = re.compile(r"(ERROR|SUMMARY|WARNING): \w+Sanitizer|: runtime error: \w|"
@@ -117,6 +136,7 @@ class Report:
         self.skipped = []
         self.doubts = []
         self.flaky = []
+        self.said = {}
         self.lock = threading.Lock()
         self.tty = sys.stdout.isatty()
 
@@ -155,13 +175,15 @@ class Report:
             self.passed += 1
         else:
             self.failed.append(name)
+            self.said[name] = output
         self.row("ok" if ok else "FAIL", name, note, seconds)
         if not ok:
             self.output(output)
 
     def many(self, name, cases, seconds, output="", where="", doubts=None):
-        """Cases of one program or file: (name, "passed|failed|skipped", why).
-        Those that failed and have a doubt among `doubts` get a second chance."""
+        """Cases of one program or file: (name, "passed|failed|skipped", why);
+        why one failed, if not said, is all of the output. Those that failed and
+        have a doubt among `doubts` get a second chance."""
         count = {"passed": 0, "failed": 0, "skipped": 0}
         with self.lock:
             for case, how, why in cases:
@@ -169,8 +191,9 @@ class Report:
                 if how == "passed":
                     self.passed += 1
                 elif how == "failed":
-                    self.fail("%s%s: %s" % (where, name, case),
-                              (doubts or {}).get(case))
+                    full = "%s%s: %s" % (where, name, case)
+                    self.said[full] = why or output
+                    self.fail(full, (doubts or {}).get(case))
                 else:
                     self.skipped.append("%s%s: %s: %s" % (
                         where, name, case, why or "no reason given"))
@@ -198,7 +221,7 @@ class Report:
             self.line("  not done: %d tests failed, which is no chance" %
                       len(doubts))
         for doubt in doubts:
-            if len(doubts) > MOST_FLAKY:
+            if len(doubts) > MOST_FLAKY or minutes() > END_MINUTES:
                 self.failed += doubt.names
                 continue
             good, output, seconds = doubt.rerun()
@@ -207,16 +230,39 @@ class Report:
                 self.row("FLAKY" if good else "FAIL", name, "", seconds)
             if not good:
                 self.output(output)
+                self.said.update(dict.fromkeys(doubt.names, output))
+
+    def gist(self, name):
+        """What was wrong with a test, in a line."""
+        lines = self.said.get(name, "").strip().splitlines()
+        telling = [TELLING.sub(r"\1\2", line, count=1) for line in
+                   map(str.strip, lines) if TELLING.match(line)] or lines[-1:]
+        text = " ".join(" ".join(telling[:4]).split())
+        return name + ": " + text[:2 * END_WIDTH] if text else name
+
+    def details(self):
+        """The end of what each failure said, so that a log's end has it."""
+        names = list(dict.fromkeys(self.failed))
+        share = max(6, END_LINES // max(1, len(names)))
+        for name in names[:END_LINES // share]:
+            lines = [line for line in self.said.get(name, "").splitlines()
+                     if line.strip() and not GOOD.match(line)]
+            self.line("%s, the end of what it said:" % name)
+            for line in lines[-share:]:
+                self.line("  | " + line[:END_WIDTH])
+            self.line("")
 
     def close(self, seconds):
         self.line("")
         for title, names in (("skipped", self.skipped),
                              ("flaky", self.flaky),
                              ("failed", self.failed)):
+            if names is self.failed:
+                self.details()
             if names:
                 self.line("%s:" % title)
                 for name in names:
-                    self.line("  " + name)
+                    self.line("  " + self.gist(name))
                 self.line("")
         self.line("took %d min %02d s" % divmod(int(seconds), 60))
         self.line("%d passed, %d failed, %d skipped" % (
@@ -228,37 +274,60 @@ class Report:
 report = Report()
 
 
-def run_shown(title, argv, env=None, on_line=None):
-    """Run it, show its last line on a terminal and a sign of life elsewhere.
-    Gives the exit code, the whole output and the seconds it took."""
+def minutes():
+    return (time.monotonic() - BEGAN) / 60
+
+
+def end_group(process, number=signal.SIGKILL):
+    """Ends what has a session of its own, and what it started in there."""
+    try:
+        os.killpg(process.pid, number)
+    except ProcessLookupError:
+        pass
+
+
+def run_shown(title, argv, env=None, on_line=None, doing=None):
+    """Run it, show its last line on a terminal and a sign of life elsewhere, or
+    what `doing` says of now. Gives the exit code, the whole output and the
+    seconds it took. It is ended when the whole run has to end."""
     start = time.monotonic()
     process = subprocess.Popen(argv, cwd=TOP, stdin=subprocess.DEVNULL,
                                stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, text=True,
-                               errors="replace",
+                               errors="replace", start_new_session=True,
                                env={**os.environ, **(env or {})})
     lines = []
-    told = [start]
-    done = threading.Event()
 
-    def tick():
-        while not done.wait(1):
-            took = time.monotonic() - start
-            last = lines[-1].strip() if lines else ""
-            report.status("  .... %s (%d s) %s" % (title, took, last))
-            if not report.tty and time.monotonic() - told[0] >= 15:
-                told[0] = time.monotonic()
-                report.line("  .... %s, %d s: %s" % (title, took, last[:60]))
+    def read():
+        for line in process.stdout:
+            lines.append(line)
+            if on_line:
+                on_line(line)
 
-    ticker = threading.Thread(target=tick, daemon=True)
-    ticker.start()
-    for line in process.stdout:
-        lines.append(line)
-        if on_line:
-            on_line(line)
-    code = process.wait()
-    done.set()
-    ticker.join()
+    def now():
+        return doing and doing() or (lines[-1].strip() if lines else "")
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    told = start
+    try:
+        while True:
+            try:
+                code = process.wait(1)
+                break
+            except subprocess.TimeoutExpired:
+                took = time.monotonic() - start
+            report.status("  .... %s (%d s) %s" % (title, took, now()))
+            if not report.tty and time.monotonic() - told >= 15:
+                told = time.monotonic()
+                report.line("  .... %s, %d s: %s" % (title, took, now()[:100]))
+            if minutes() > END_MINUTES:
+                lines.append("\nended after %d s, the run's %d minutes being "
+                             "over, in: %s\n" % (took, END_MINUTES, now()))
+                end_group(process)
+    finally:
+        end_group(process)
+    reader.join(10) # somebody it left behind may hold its output
     return code, "".join(lines), time.monotonic() - start
 
 
@@ -313,6 +382,7 @@ def fetch_sysroot():
 
 TAP = re.compile(r"(not )?ok (\d+)(?: - (.*?))?(?:\s*# SKIP\s*(.*))?$")
 PLAN = re.compile(r"1\.\.(\d+)$")
+GOOD = re.compile(r"\s*ok \d+ - ")
 
 
 def tap_cases(build, name, code, output):
@@ -329,7 +399,7 @@ def tap_cases(build, name, code, output):
         # cmocka 1.1.5 says "not ok" of what it skips, later ones "ok"
         how = "skipped" if skip is not None else "failed" if bad else "passed"
         cases.append((title or skip or number, how,
-                      "not on %s" % build.name))
+                      "" if how == "failed" else "not on %s" % build.name))
     if planned is None and not cases: # not TAP: its exit code speaks
         how = {0: "passed", 77: "skipped"}.get(code, "failed")
         why = output.strip().splitlines()[-1] if output.strip() else "no reason"
@@ -353,6 +423,7 @@ def unit_run_in(folder, build, name, test):
     env = {**os.environ, **build.env, **test.get("env", {}),
            "CMOCKA_MESSAGE_OUTPUT": "TAP"}
     limit = max(test["timeout"] * build.slowness, LEAST_LIMIT)
+    limit = max(1, min(limit, (END_MINUTES - minutes()) * 60))
     pin = None
     if build.runner:
         # User emulation on an x86 host lets a load-acquire pass an earlier
@@ -370,19 +441,39 @@ def unit_run_in(folder, build, name, test):
         output, _ = process.communicate(timeout=limit)
         cases = tap_cases(build, name, process.returncode, output)
         crashed = process.returncode < 0
+        crashed = crashed or bool(CRASH.search(output))
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        output, _ = process.communicate()
-        cases = [("ended within %d s" % limit, "failed", "")]
+        output = end_hung(process)
+        hung = HUNG.search(output)
+        cases = [("ended within %d s" % limit, "failed", "it hung in: %s" %
+                  (hung.group(1) if hung else "\n" + output))]
         crashed = False
-    return cases, output, crashed or bool(CRASH.search(output))
+    finally:
+        end_group(process)
+    return cases, output, crashed
+
+
+# What cmocka says of the case it was in.
+HUNG = re.compile(r"^not ok \d+ - (.*)\n# Test failed with exception: ", re.M)
+
+
+def end_hung(process):
+    """Ends a unit program that hangs: what it said. cmocka makes of SIGSYS a
+    case that failed, by which we know its name, and goes on to the next."""
+    process.send_signal(signal.SIGSYS)
+    try:
+        return process.communicate(timeout=5)[0]
+    except subprocess.TimeoutExpired:
+        end_group(process)
+        return process.communicate()[0]
 
 
 def unit_rerun(build, name, test):
     start = time.monotonic()
     cases, output, crashed = unit_run(build, name, test)
-    good = not crashed and all(how != "failed" for _, how, _ in cases)
-    return good, output, time.monotonic() - start
+    bad = [why for _, how, why in cases if how == "failed"]
+    said = "\n".join([output, *filter(None, bad)])
+    return not crashed and not bad, said, time.monotonic() - start
 
 
 def unit_program(build, test):
@@ -391,6 +482,10 @@ def unit_program(build, test):
     name = test["name"] if name[0] == "." else name.replace("unit/", "", 1)
     if build.runner and name in NOT_EMULATED:
         report.many(name, [("all of it", "skipped", NOT_EMULATED[name])], 0,
+                    where=build.name + ": ")
+        return
+    if minutes() > START_MINUTES:
+        report.many(name, [("all of it", "skipped", TOO_LATE)], 0,
                     where=build.name + ": ")
         return
     start = time.monotonic()
@@ -428,8 +523,8 @@ def python_cases(path):
         how, why = "passed", ""
         for child in case:
             if child.tag in ("failure", "error"):
-                how = "failed"
-                entry[2].append("%s\n%s" % (case.get("name"), child.text))
+                how, why = "failed", child.text or child.get("message", "")
+                entry[2].append("%s\n%s" % (case.get("name"), why))
             elif child.tag == "skipped" and how == "passed":
                 how, why = "skipped", child.get("message", "")
         entry[0].append((case.get("name"), how, why))
@@ -445,7 +540,27 @@ def python_cases(path):
     return files
 
 
-def pytest_run(build, words, on_line=None):
+def content(path):
+    try:
+        with open(path) as f:
+            return f.read()
+    except OSError:
+        return ""
+
+
+def end_left_behind(running):
+    """Ends what tests left running; a healthy one leaves nothing."""
+    mark = b"SQUIB_TEST_RUNNING=" + os.fsencode(running)
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/environ" % pid, "rb") as f:
+                if mark in f.read().split(b"\0"):
+                    os.kill(int(pid), signal.SIGKILL)
+        except OSError:
+            pass # another's, or gone
+
+
+def pytest_run(build, words, on_line=None, alone=False):
     """pytest on one build's programs: what run_shown gives, and the cases in
     python_cases' form, None when it came to no report."""
     folder = os.path.join(TOP, build.folder)
@@ -454,15 +569,27 @@ def pytest_run(build, words, on_line=None):
            "GUESTS": os.path.join(folder, "tests/guest"),
            "SQUIB_GUEST": os.path.join(TOP, ".cache/guest"),
            "SQUIB_ARM64": os.path.join(TOP, ARM64.folder),
+           "SQUIB_TEST_UNTIL": str(BEGAN + (END_MINUTES if alone else
+                                            START_MINUTES) * 60),
+           "SQUIB_TEST_TOO_LATE": TOO_LATE,
            "PYTHONDONTWRITEBYTECODE": "1"}
     with scratch() as folder:
         junit = os.path.join(folder, "junit.xml")
+        env["SQUIB_TEST_RUNNING"] = running = os.path.join(folder, "running")
+        os.mkdir(running)
+
+        def doing():
+            return ", ".join(sorted(filter(None, map(content, (
+                os.path.join(running, name)
+                for name in sorted(os.listdir(running)))))))
+
         done = run_shown(
             "pytest",
-            [PYTHON, "-m", "pytest", "-v", "--junitxml", junit,
+            [PYTHON, "-m", "pytest", "-v", "--tb=short", "--junitxml", junit,
              "--basetemp", os.path.join(folder, "t"),
              "-p", "no:cacheprovider", "-c", "tests/pytest.ini",
-             "--rootdir", "tests", *words], env, on_line)
+             "--rootdir", "tests", *words], env, on_line, doing)
+        end_left_behind(running)
         try:
             return done, python_cases(junit)
         except (OSError, xml.ParseError):
@@ -470,9 +597,12 @@ def pytest_run(build, words, on_line=None):
 
 
 def python_rerun(build, node):
-    (code, output, seconds), files = pytest_run(build, [node])
-    how = {how for cases, *_ in (files or {}).values() for _, how, _ in cases}
-    return code == 0 and how == {"passed"}, output, seconds
+    (code, output, seconds), files = pytest_run(build, [node], alone=True)
+    files = files or {}
+    how = {how for cases, *_ in files.values() for _, how, _ in cases}
+    said = "\n".join(text for _, _, failures, _ in files.values()
+                     for text in failures)
+    return code == 0 and how == {"passed"}, said or output, seconds
 
 
 def python_tests(build, folders):

@@ -60,7 +60,7 @@ class Runner:
         monkeypatch.setattr(run_tests, "TOP", str(top))
         monkeypatch.setattr(run_tests, "report", self.report)
 
-    def program(self, name, *runs):
+    def program(self, name, *runs, limit=30):
         """A unit program, and what it does the first time, the second, ..."""
         path = self.top / "build/tests/unit" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -69,7 +69,7 @@ class Runner:
                         f"echo $((n + 1)) >{path}.n\ncase $n in\n{cases}esac\n")
         path.chmod(0o755)
         run_tests.unit_program(self.build, {
-            "cmd": [str(path)], "timeout": 30, "name": name})
+            "cmd": [str(path)], "timeout": limit, "name": name})
 
     def fuzz(self, name, *runs):
         self.program("../" + name, *runs)
@@ -105,7 +105,8 @@ def test_what_fails_once_is_flaky_and_counted_apart(runner, capsys):
     assert lines[-1] == "3 passed, 0 failed, 0 skipped, 1 flaky"
     assert "       | # why" in lines
     assert any(line.startswith("  FLAKY made: moody_test: b") for line in lines)
-    assert lines[lines.index("flaky:") + 1] == "  made: moody_test: b"
+    assert lines[lines.index("flaky:") + 1] == (
+        "  made: moody_test: b: not ok 2 - b # why")
 
 
 def test_what_fails_twice_has_failed(runner, capsys):
@@ -163,8 +164,89 @@ def test_many_flaky_tests_are_no_chance(runner, capsys):
         runner.program(f"moody{n}_test", BAD, GOOD)
     code, lines = runner.end(capsys)
     assert code == 1
-    assert lines[-1] == "4 passed, 4 failed, 0 skipped"
+    many = run_tests.MOST_FLAKY + 1
+    assert lines[-1] == f"{many} passed, {many} failed, 0 skipped"
     assert not (runner.top / "build/tests/unit/moody0_test.n").read_text() == "2\n"
+
+
+# --- the end of the log -----------------------------------------------------
+
+
+def chatter(case, lines):
+    return (f"echo 1..2; echo ok 1 - a; i=0; while [ $i -lt {lines} ]; do "
+            f"i=$((i+1)); echo line $i; done; echo not ok 2 - {case}; "
+            "echo '# 1 != 2'; exit 1")
+
+
+def test_the_end_of_the_log_tells_what_was_wrong(runner, capsys):
+    for name in ("one", "two"):
+        runner.program(f"{name}_test", *[chatter("b", 300)] * 2)
+    code, lines = runner.end(capsys)
+    assert code == 1
+    end = lines[-100:]
+    for name in ("one", "two"):
+        at = end.index(f"made: {name}_test: b, the end of what it said:")
+        said = end[at + 1 : end.index("", at)]
+        assert said[-3:] == ["  | line 300", "  | not ok 2 - b", "  | # 1 != 2"]
+        assert len(said) == 30
+    assert end[-6:] == ["failed:", "  made: one_test: b: not ok 2 - b # 1 != 2",
+                        "  made: two_test: b: not ok 2 - b # 1 != 2", "", end[-2],
+                        "2 passed, 2 failed, 0 skipped"]
+
+
+def test_the_end_of_the_log_stays_short(runner, capsys):
+    for n in range(20):
+        runner.program(f"bad{n}_test", chatter("b", 300))
+    _, lines = runner.end(capsys)
+    failed = lines.index("failed:")
+    assert lines[failed + 1 : failed + 21] == [
+        f"  made: bad{n}_test: b: not ok 2 - b # 1 != 2" for n in range(20)]
+    assert sum(line.startswith("  | ") for line in lines) == run_tests.END_LINES
+
+
+def test_what_hangs_is_ended_and_named(runner, capsys, monkeypatch):
+    monkeypatch.setattr(run_tests, "LEAST_LIMIT", 3)
+    runner.program("slow_test", *["trap 'echo not ok 1 - the_slow; echo \"# Test "
+                   "failed with exception: x\"; exit 1' SYS; sleep 0.1; echo 1..1; "
+                   "while :; do sleep 0.1; done"] * 2, limit=1)
+    code, lines = runner.end(capsys)
+    assert code == 1
+    assert ("  made: slow_test: ended within 3 s: not ok 1 - the_slow "
+            "# Test failed with exception: x it hung in: the_slow") in lines
+    assert lines[-1] == "0 passed, 1 failed, 0 skipped"
+
+
+def test_when_the_time_is_over_nothing_begins(runner, capsys, monkeypatch):
+    monkeypatch.setattr(run_tests, "BEGAN", run_tests.time.monotonic() - 66 * 60)
+    runner.program("sound_test", GOOD)
+    runner.python("def test_it(): pass")
+    code, lines = runner.end(capsys)
+    assert lines[-1] == "0 passed, 0 failed, 2 skipped", "\n".join(lines)
+    why = "its turn came after 65 minutes"
+    assert f"  made: sound_test: all of it: {why}" in lines
+    assert f"  made: made/test_made: test_it: {why}" in lines
+    assert code == 0
+
+
+def test_what_runs_too_long_is_ended(runner, monkeypatch):
+    monkeypatch.setattr(run_tests, "BEGAN", run_tests.time.monotonic() - 85 * 60)
+    code, output, _ = run_tests.run_shown("it", ["sh", "-c", "echo a; sleep 600"])
+    assert code == -9
+    assert "84 minutes being over, in: a" in output
+
+
+def test_what_tests_leave_behind_is_ended(runner, tmp_path, capsys):
+    runner.python(f"""
+import subprocess
+def test_it():
+    left = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    open("{tmp_path}/pid", "w").write(str(left.pid))
+""")
+    runner.end(capsys)
+    pid = (tmp_path / "pid").read_text()
+    gone = pathlib.Path("/proc", pid, "status")
+    while gone.exists() and "zombie" not in gone.read_text():
+        run_tests.time.sleep(0.01)
 
 
 PYTHON_TESTS = """
@@ -192,8 +274,8 @@ def test_a_python_test_has_a_second_chance_too(runner, capsys):
     assert code == 0, "\n".join(lines)
     assert lines[-1] == "1 passed, 0 failed, 0 skipped, 1 flaky"
     assert any("the first time" in line for line in lines)
-    assert lines[lines.index("flaky:") + 1] == (
-        "  made: made/test_made: test_moody[a b[c]]")
+    assert lines[lines.index("flaky:") + 1].startswith(
+        "  made: made/test_made: test_moody[a b[c]]: AssertionError: the first")
 
 
 def test_a_python_test_that_saw_what_must_not_be_has_none(runner, capsys):
