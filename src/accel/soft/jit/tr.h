@@ -32,7 +32,10 @@
 
 /* A block may be emitted twice: struct tr_loop. */
 enum { TR_MAX_INSNS = TRACE_MAX_INSNS };
-enum { TR_MAX_BAILS = 8 * TR_MAX_INSNS, TR_MAX_EXITS = 4 * TR_MAX_INSNS + 2 };
+enum {
+    TR_MAX_BAILS = 8 * TR_MAX_INSNS,
+    TR_MAX_EXITS = 4 * (TR_MAX_INSNS + 2 * TRACE_MAX_PARTS) + 2
+};
 enum { TR_INSN_BYTES = 512 /* the most an emitter may emit, cold part too */ };
 enum { TR_SPARE_BYTES = 2 * TR_INSN_BYTES }; /* left when it stops for room */
 
@@ -163,14 +166,24 @@ struct tr_loop {
     struct tr_vec vec;  /* at the branch */
 };
 
-/* Accesses that share a test of the TLB, and runs of them: tr_group.h. */
-enum { TR_RUN_MAX = 32, TR_PLAN_GROUPS = NUM_ADDENDS };
+/*
+ * Accesses that share a test of the TLB, and runs of them: tr_group.h. What a
+ * register holds is known as a distance from some value, its root: those that
+ * registers held at the start, the start of the trace's first page, and others
+ * that are made on the way.
+ */
+enum { TR_RUN_MAX = TR_MAX_INSNS, TR_PLAN_GROUPS = NUM_ADDENDS };
+enum { TR_ROOT_PAGE = REG_SINK, TR_FIRST_ROOT };
+struct tr_value {
+    uint16_t root;
+    int32_t delta;
+};
 struct tr_group {
-    int32_t lo, hi; /* bytes accessed, from the base's value at the first */
-    int32_t moved;  /* what write-backs have added to the base since */
+    int32_t lo, hi; /* bytes accessed, from the root */
+    int32_t delta;  /* the base register's at the first one */
     uint16_t first; /* instruction */
-    uint8_t base;
-    bool write, open;
+    uint16_t root;
+    bool write;
     bool spilled; /* its addend is wanted after rdx was used for others */
 };
 struct tr_plan {
@@ -180,10 +193,13 @@ struct tr_plan {
     uint8_t group_of[TR_RUN_MAX]; /* instruction's, from `first` on */
     unsigned in_rdx;              /* whose addend is there */
     bool is_worth;
+    struct tr_value value[REG_SINK + 1]; /* at the instruction looked at */
+    unsigned num_roots;
 };
+static_assert(TR_FIRST_ROOT + 4 * TR_RUN_MAX < 1 << 16, "of one run");
 
 enum { TR_MAX_RUNS = TR_MAX_INSNS /* of two or more, in two passes */ };
-enum { TR_MAX_RUN_PLACES = 4 * TR_MAX_INSNS };
+enum { TR_MAX_RUN_PLACES = 6 * TR_MAX_INSNS };
 struct tr_run {
     uint16_t first, last;
     bool sp_aligned;   /* at the first one */

@@ -6,49 +6,138 @@
 #include "accel/soft/decode.h"
 #include "accel/soft/jit/tr_vec.h"
 #include "accel/soft/jit/translate.h"
+#include "accel/soft/sysreg.h"
 
 /* A longer range would more often cross the end of a page. */
 enum { MAX_SPAN = 512, NONE = 0xff };
 
-static bool clobbers_rdx(const struct insn *i)
-{
-    return !t_spares_rdx(i->op);
-}
+enum { MAX_DELTA = 1 << 28 /* from a root: a few fit an int32_t */ };
 
-static bool leads_ahead(const struct tr *t, unsigned k)
-{
-    const struct trace_part *next = t_next_part_at(t, k);
-    int64_t to = t_other_way_at(t, k);
-
-    if (next && next->is_new_page)
-        return false; /* that is tested behind it */
-
-    return t_is_ahead(t, k, to) && t_same_page(to, t_off_at(t, k));
-}
-
-/* It leaves forward within the page: where not, it only changes flags. */
+/* A conditional branch: where it does not leave, by code that lies elsewhere or
+   is jumped over, it only changes flags. */
 static bool is_side_exit(const struct tr *t, unsigned k)
 {
-    return trace_is_conditional(&t->src->insn[k]) && leads_ahead(t, k);
+    const struct trace_part *next = t_next_part_at(t, k);
+
+    if (!trace_is_conditional(&t->src->insn[k]) ||
+        t_other_way_at(t, k) == t->parts->off) /* a loop: V registers move */
+        return false;
+    return !next || !next->is_new_page;
+}
+
+/* Others than those that t_effect knows, which a run may go over: they bail
+   before they do anything, if at all, and leave out of line. */
+enum passing {
+    NOT_PASSING,
+    PASSES_BY,    /* rdx is kept */
+    PASSES_ON,    /* a branch: the same, but that it may look at a page */
+    PASSES_ACCESS /* to memory */
+};
+
+static enum passing passing(const struct tr *t, unsigned k)
+{
+    const struct insn *i = &t->src->insn[k];
+    const struct trace_part *next = t_next_part_at(t, k);
+
+    switch (i->op) {
+    case OP_B:
+    case OP_BL:
+    case OP_RET:
+        return next ? PASSES_ON : NOT_PASSING;
+    case OP_MRS:
+        return sysregs[i->imm].plain_read_el == 0 ? PASSES_BY : NOT_PASSING;
+    case OP_LDAR:
+    case OP_LDAPR:
+    case OP_STLR:
+    case OP_SWP:
+    case OP_CAS:
+    case OP_LDADD:
+    case OP_LDCLR:
+    case OP_LDSET:
+    case OP_LDEOR:
+        return PASSES_ACCESS;
+    default:
+        return NOT_PASSING;
+    }
+}
+
+static bool keeps_rdx(const struct tr *t, unsigned k)
+{
+    unsigned op = t->src->insn[k].op;
+
+    switch (passing(t, k)) {
+    case NOT_PASSING:
+        return t_access(op)->bytes || is_side_exit(t, k) || t_spares_rdx(op);
+    case PASSES_BY:
+        return true;
+    case PASSES_ON:
+        return !t_next_part_at(t, k)->is_new_page;
+    default:
+        return false;
+    }
 }
 
 /* ---- the plan ---- */
 
-static void close_base(struct tr_plan *p, unsigned base)
+static void set_unknown(struct tr_plan *p, unsigned reg)
 {
-    for (unsigned n = 0; n < p->num; n++) {
-        if (p->group[n].base == base)
-            p->group[n].open = false;
-    }
+    p->value[reg] = (struct tr_value){.root = (uint16_t)p->num_roots++};
 }
 
-static struct tr_group *find_open(struct tr_plan *p, unsigned base)
+static void set_value(struct tr_plan *p, unsigned reg, unsigned root,
+                      int64_t delta)
 {
-    for (unsigned n = 0; n < p->num; n++) {
-        if (p->group[n].open && p->group[n].base == base)
-            return &p->group[n];
+    set_unknown(p, reg);
+    if (delta > -MAX_DELTA && delta < MAX_DELTA)
+        p->value[reg] = (struct tr_value){(uint16_t)root, (int32_t)delta};
+}
+
+static void set_sum(struct tr_plan *p, const struct insn *i, int64_t add)
+{
+    struct tr_value v = p->value[i->rn];
+
+    set_value(p, i->rd, v.root, v.delta + add);
+}
+
+/* What an instruction that is no access of a group has written. */
+static void set_written(const struct tr *t, struct tr_plan *p, unsigned k)
+{
+    const struct insn *i = &t->src->insn[k];
+
+    switch (i->op) {
+    case OP_B:
+    case OP_RET:
+    case OP_STLR:
+        break;
+    case OP_BL:
+        set_value(p, 30, TR_ROOT_PAGE, t_off_at(t, k) + 4);
+        break;
+    case OP_CAS:
+        set_unknown(p, i->rm);
+        break;
+    case OP_ADD_imm_x:
+        set_sum(p, i, (int64_t)i->imm);
+        break;
+    case OP_SUB_imm_x:
+        set_sum(p, i, -(int64_t)i->imm);
+        break;
+    case OP_ORR_lsl_x:
+        if (i->rn == REG_ZERO && i->rm != REG_ZERO && !FIELD(i, 15, 10))
+            p->value[i->rd] = p->value[i->rm];
+        else
+            set_unknown(p, i->rd);
+        break;
+    case OP_ADRP:
+        set_value(p, i->rd, TR_ROOT_PAGE,
+                  trace_page((int32_t)t_off_at(t, k)) + (int64_t)i->imm);
+        break;
+    case OP_ADR:
+        set_value(p, i->rd, TR_ROOT_PAGE, t_target_at(t, k));
+        break;
+    default:
+        set_unknown(p, i->rd);
+        break;
     }
-    return NULL;
 }
 
 /* Takes the access at `at` into g; false: it is out of reach. */
@@ -65,42 +154,48 @@ static bool take(struct tr_group *g, const struct t_access *a, int64_t at)
     return true;
 }
 
-static struct tr_group *add_group(struct tr_plan *p, unsigned base,
-                                  const struct t_access *a, int32_t at)
+/* The latest group of that root that can take it. */
+static struct tr_group *find(struct tr_plan *p, unsigned root,
+                             const struct t_access *a, int64_t at)
+{
+    for (unsigned n = p->num; n-- > 0;) {
+        if (p->group[n].root == root && take(&p->group[n], a, at))
+            return &p->group[n];
+    }
+    return NULL;
+}
+
+static struct tr_group *add_group(struct tr_plan *p, const struct tr_value *v,
+                                  const struct t_access *a, int64_t at)
 {
     struct tr_group *g = &p->group[p->num];
 
     if (p->num == TR_PLAN_GROUPS)
         return NULL;
-    close_base(p, base);
     p->num++;
-    *g = (struct tr_group){.base = (uint8_t)base,
-                           .lo = at,
-                           .hi = at + a->bytes,
-                           .write = a->write,
-                           .open = true};
+    *g = (struct tr_group){.root = v->root,
+                           .delta = v->delta,
+                           .lo = (int32_t)at,
+                           .hi = (int32_t)at + a->bytes,
+                           .write = a->write};
     return g;
-}
-
-static bool loads_base(const struct insn *i, const struct t_access *a)
-{
-    return !a->write && !a->is_v &&
-           (i->rd == i->rn || (a->pair && i->ra == i->rn));
 }
 
 /* The access of instruction k: in a group, or the first of one. */
 static bool plan_access(struct tr_plan *p, const struct insn *i,
                         const struct t_access *a, unsigned k)
 {
-    int32_t imm = (int32_t)i->imm, at = a->index == T_POST ? 0 : imm;
-    struct tr_group *g = find_open(p, i->rn);
+    int32_t imm = (int32_t)i->imm;
+    struct tr_value v = p->value[i->rn];
+    int64_t at = (int64_t)v.delta + (a->index == T_POST ? 0 : imm);
+    struct tr_group *g = find(p, v.root, a, at);
 
-    if (g && take(g, a, (int64_t)g->moved + at)) {
+    if (g) {
         g->spilled |= p->in_rdx != g - p->group;
         p->last = k;
         p->is_worth = true;
     } else {
-        g = add_group(p, i->rn, a, at);
+        g = add_group(p, &v, a, at);
         if (!g)
             return false;
         g->first = (uint16_t)k;
@@ -108,13 +203,11 @@ static bool plan_access(struct tr_plan *p, const struct insn *i,
     p->in_rdx = (unsigned)(g - p->group);
     p->group_of[k - p->first] = (uint8_t)p->in_rdx;
     if (a->index != T_OFF)
-        g->moved += imm;
-    if ((a->index != T_OFF && i->rn == REG_SP && imm & 15) || loads_base(i, a))
-        g->open = false;
-    if (!a->write && !a->is_v) { /* may be another group's base */
-        close_base(p, i->rd);
+        set_value(p, i->rn, v.root, (int64_t)v.delta + imm);
+    if (!a->write && !a->is_v) {
+        set_unknown(p, i->rd);
         if (a->pair)
-            close_base(p, i->ra);
+            set_unknown(p, i->ra);
     }
     return true;
 }
@@ -126,22 +219,32 @@ static bool plan_other(const struct tr *t, struct tr_plan *p, unsigned k)
 
     if (is_side_exit(t, k))
         return true;
-    if (t_effect(i->op) == T_ANYTHING && !t_is_indexed(i->op))
+    if (passing(t, k) == NOT_PASSING && t_effect(i->op) == T_ANYTHING &&
+        !t_is_indexed(i->op))
         return false;
-    if (clobbers_rdx(i))
+    if (!keeps_rdx(t, k))
         p->in_rdx = NONE;
     if (t_effect(i->op) != T_WRITES_V)
-        close_base(p, i->rd);
+        set_written(t, p, k);
     return true;
+}
+
+static void plan_begin(const struct tr *t, struct tr_plan *p)
+{
+    memset(p, 0, sizeof(*p));
+    memset(p->group_of, NONE, sizeof(p->group_of));
+    p->first = t->idx;
+    p->num_roots = TR_FIRST_ROOT;
+    for (unsigned n = 0; n <= REG_SINK; n++)
+        p->value[n].root = (uint16_t)n;
+    set_unknown(p, REG_SINK);
 }
 
 static bool plan(const struct tr *t, struct tr_plan *p)
 {
     unsigned end = MIN(t->src->count, t->idx + TR_RUN_MAX);
 
-    memset(p, 0, sizeof(*p));
-    memset(p->group_of, NONE, sizeof(p->group_of));
-    p->first = t->idx;
+    plan_begin(t, p);
     for (unsigned k = t->idx; k < end && translate_will_try(t, k); k++) {
         const struct insn *i = &t->src->insn[k];
         const struct t_access *a = t_access(i->op);
@@ -197,8 +300,7 @@ void t_run_end(struct tr *t)
 
     if (!s->open)
         return;
-    if (!t_access(t->src->insn[t->idx].op)->bytes && !is_side_exit(t, t->idx) &&
-        clobbers_rdx(&t->src->insn[t->idx]))
+    if (!keeps_rdx(t, t->idx))
         s->in_rdx = NONE;
     if (s->plan.last == t->idx)
         close_run(t, t->idx);
@@ -289,6 +391,8 @@ static struct t_place place_known(struct tr *t, const struct insn *i,
 {
     struct tr_runs *s = &t->runs;
 
+    if (i->rn == REG_SP)
+        t_sp_check(t);
     if (s->in_rdx != group) {
         check(s->plan.group[group].spilled);
         x64_load(&t->c, true, RDX, RBP, slot_of(group));
@@ -331,7 +435,8 @@ struct t_place t_place(struct tr *t, const struct insn *i, int32_t off,
     g = &s->plan.group[group];
     if (g->first != t->idx)
         return place_known(t, i, off, group);
-    p = place_tested(t, i, off, g->lo, (unsigned)(g->hi - g->lo), g->write);
+    p = place_tested(t, i, off, g->lo - g->delta, (unsigned)(g->hi - g->lo),
+                     g->write);
     s->in_rdx = group;
     if (g->spilled)
         x64_store(&t->c, true, RDX, RBP, slot_of(group));

@@ -2,16 +2,18 @@
 #pragma once
 
 /*
- * Accesses near each other off one base register share one test of the TLB:
- * the first tests the range of all, the others go by the addend it found. The
- * addend stays in rdx, or in cpu->addend where something else uses rdx.
+ * Accesses near each other share one test of the TLB, if it is known how far
+ * their base registers are apart: the first tests the range of all, the others
+ * go by the addend it found. The addend stays in rdx, or in cpu->addend where
+ * something else uses rdx.
  *
  * A run is the instructions from the first of the first group to the last of
- * the last, groups overlapping as they like. Where a test in it fails, because
- * the range crosses a page or what is there is no RAM, control goes to the same
- * instruction in a copy out of line, in which each access has a test of its
- * own, and comes back behind the run. All bails of a run are such tests, and an
- * emitter makes them before it touches V registers.
+ * the last, groups overlapping as they like. It goes on with its trace, but not
+ * over what may call C, because an addend holds until then. Where a test in it
+ * fails, because the range crosses a page or what is there is no RAM, control
+ * goes to the same instruction in a copy out of line, in which each access has
+ * a test of its own, and comes back behind the run. All bails of a run are such
+ * tests, and an emitter makes them before it touches V registers.
  *
  * With jit_cache_allow_splits a block has no copies at first: where such a test
  * fails for good the run is split, that is, the block is left for tier 0, which

@@ -253,6 +253,19 @@ bool translate_will_try(const struct tr *t, unsigned idx)
     return emitters[i->op] && !is_refused(t, idx);
 }
 
+/* Away from a multiple of 16. */
+static bool may_turn_sp(const struct tr *t, const struct insn *i)
+{
+    if (t->sp_kept)
+        return false;
+    if (t_effect(i->op) != T_NO_V)
+        return i->rd == REG_SP || i->rn == REG_SP;
+    if (i->rd != REG_SP)
+        return false;
+    return (i->op != OP_ADD_imm_x && i->op != OP_SUB_imm_x) ||
+           i->rn != REG_SP || i->imm & 15;
+}
+
 static void emit_insn(struct tr *t, struct wants *w)
 {
     const struct insn *i = &t->src->insn[t->idx];
@@ -269,7 +282,7 @@ static void emit_insn(struct tr *t, struct wants *w)
         emit_fallback(t, w);
     if (!t->flags_kept)
         t->flags_live = false;
-    if (!t->sp_kept && (i->rd == REG_SP || i->rn == REG_SP))
+    if (may_turn_sp(t, i))
         t->sp_aligned = false;
     t_run_end(t);
     for (unsigned n = first_bail; n < t->num_bails; n++)
@@ -295,6 +308,7 @@ static void emit_splits(struct tr *t)
 /* The runs once more, for what their tests do not cover. */
 static void emit_copies(struct tr *t, struct wants *w)
 {
+    t->loop.second_pass = false; /* those of the first are among them */
     for (unsigned n = 0; n < t->runs.num && t_has_room(t); n++) {
         const struct tr_run *run = &t->runs.list[n];
 
