@@ -372,8 +372,7 @@ static void loop_or_patch(unsigned me)
                 __atomic_fetch_add(&wrong, 1, __ATOMIC_RELAXED);
             continue;
         }
-        while (loops_begun < n * others)
-            ;
+        await(&loops_begun, n * others);
         for (volatile unsigned wait = 0; wait < 50000; wait++)
             ;
         put(callee, n & 1 ? B(4) : B(2));

@@ -85,7 +85,7 @@ static void offer(uint64_t dev, uint64_t out, uint32_t out_len, uint64_t in,
 
 static bool served(void)
 {
-    uint64_t end = counter() + 10000000000ull;
+    uint64_t end = counter() + seconds(PATIENCE_S);
 
     while (*(volatile uint16_t *)&q.used.idx != q.avail.idx) {
         if (counter() > end)
@@ -187,7 +187,7 @@ static void code_runs_from_what_is_read_only(void)
 /* Where it would have to write, a device stops and asks for a reset. */
 static void devices_do_not_write_to_it_either(void)
 {
-    uint64_t end = counter() + 10000000000ull;
+    uint64_t end = counter() + seconds(PATIENCE_S);
 
     begin();
     start_driver(PMEM_DEVICE, 0);
@@ -303,7 +303,7 @@ static void use(unsigned index)
 static void await_all(uint32_t now)
 {
     for (unsigned n = 1; n < cpus; n++) {
-        uint64_t end = counter() + 10000000000ull;
+        uint64_t end = counter() + seconds(PATIENCE_S);
 
         while (seen[n][0] != now + 1 && counter() < end)
             ;

@@ -378,6 +378,7 @@ static void sleeper(void)
 static unsigned start_sleepers(void)
 {
     unsigned cpus = cpu_count();
+    struct wait w = {0};
 
     gic_begin();
     guest_on_irq = count_irq;
@@ -388,7 +389,7 @@ static unsigned start_sleepers(void)
     make_ready(2);
     for (unsigned n = 1; n < cpus; n++) {
         while (cpu_start(n, sleeper) == -4)
-            ;
+            keep_waiting(&w);
     }
     wait_for(&ready, cpus - 1);
     return cpus;
@@ -396,15 +397,18 @@ static unsigned start_sleepers(void)
 
 static void end_sleepers(unsigned cpus)
 {
+    struct wait w = {0};
+
     stop = 1;
     settle();
     while (ready) {
         SET(ICC_SGI1R, 1ull << 40 | 1ull << 24);
         wait_ns(100000);
+        keep_waiting(&w);
     }
     for (unsigned n = 1; n < cpus; n++) {
         while (hvc(0xc4000004, mpidr_of(n), 0, 0) == 0)
-            ;
+            keep_waiting(&w);
     }
 }
 

@@ -534,9 +534,9 @@ static void meet(uint32_t *turn)
 {
     *turn += members;
     __atomic_fetch_add(&arrived, 1, __ATOMIC_SEQ_CST);
-    for (unsigned n = 1; __atomic_load_n(&arrived, __ATOMIC_SEQ_CST) < *turn;
-         n++)
-        if (n % 64 == 0)
+    for (struct wait w = {0};
+         __atomic_load_n(&arrived, __ATOMIC_SEQ_CST) < *turn; keep_waiting(&w))
+        if (w.turns % 64 == 63)
             __asm__ volatile("yield");
 }
 

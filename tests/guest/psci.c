@@ -61,14 +61,13 @@ static void note_and_stay(void)
     level = READ_SYS(currentel);
     daif = READ_SYS(daif);
     __atomic_fetch_add(&came, 1, __ATOMIC_SEQ_CST);
-    while (!may_go)
-        ;
+    await(&may_go, 1);
     cpu_off();
 }
 
 static void await_off(unsigned n)
 {
-    uint64_t end = counter() + 10000000000ull;
+    uint64_t end = counter() + seconds(PATIENCE_S);
 
     while (hvc(INFO, mpidr_of(n), 0, 0) != 1) {
         if (counter() > end) {

@@ -202,8 +202,7 @@ static volatile uint32_t variant, forbidden;
 static void barrier(unsigned target)
 {
     __atomic_fetch_add(&arrived, 1, __ATOMIC_SEQ_CST);
-    while (__atomic_load_n(&arrived, __ATOMIC_SEQ_CST) < target)
-        ;
+    await(&arrived, target);
 }
 
 static void store_then_load(volatile uint64_t *mine, volatile uint64_t *other,

@@ -30,7 +30,14 @@ RUNS = [(name, cpus) for name, counts in GUESTS.items() for cpus in counts]
 SMC = "KVM's firmware answers HVC, and SMC only since Linux 6.4"
 ORDER = "qemu on an x86 host lets a load go before an older store-release"
 ALIGNMENT = "qemu 7.2 does not check the alignment of device memory"
+STALE = (
+    "qemu drops the translations of a word before it stores to it: what another "
+    "CPU translates in between is the old word, and stays until the next store"
+)
 KNOWN = {
+    "code": {
+        "others_run_what_was_published": STALE,
+    },
     "exception": {
         "all_of_these_are_undefined": "the host has SVE, if not for its guests",
         "calls_to_firmware_come_back_with_an_answer": SMC,
@@ -74,6 +81,14 @@ KNOWN = {
     },
 }
 
+# These would never end.
+LEFT_OUT = {
+    "code": {
+        "a_loop_notices_that_its_callee_is_patched": STALE,
+    },
+}
+
+
 def results(text):
     """Test -> whether it passed, and what was wrong."""
     found, wrong = {}, []
@@ -101,9 +116,10 @@ def run_soft(name, cpus):
 
 
 def run_kvm(host, name, cpus):
+    left_out = "".join(f" skip={test}" for test in LEFT_OUT.get(name, ()))
     text = host.check(
         f"squib run --accel kvm --kernel /g/{name}.img --cpus {cpus} "
-        "--mem 128 --append console=ttyAMA0"
+        f"--mem 128 --append 'console=ttyAMA0{left_out}'"
     )
     found = results(text)
     done = re.search(r"^done (\d+) tests, (\d+) failed", text, re.M)
@@ -139,7 +155,7 @@ def test_a_file_that_is_read_only_is_written_to_by_plain_stores_alone(host):
 @pytest.mark.parametrize("name,cpus", RUNS, ids=[f"{n}-{c}cpu" for n, c in RUNS])
 def test_a_guest_sees_what_it_sees_under_the_software_cpu(host, name, cpus):
     soft, kvm = run_soft(name, cpus), run_kvm(host, name, cpus)
-    assert kvm.keys() == soft.keys()
+    assert kvm.keys() == soft.keys() - LEFT_OUT.get(name, {}).keys()
     known = KNOWN.get(name, {})
     wrong = [
         "\n".join([test, *kvm[test][1]])

@@ -4,9 +4,10 @@
 /*
  * What a bare-metal guest is written with. A guest is a table of tests; each
  * prints "ok NAME" or "not ok NAME" with what was wrong, the last line is
- * "done N tests, M failed", and then the machine powers off. The board is
- * squib's (docs/board.md). Everything runs at EL1 with the MMU as squib leaves
- * it, off, unless the test turns it on.
+ * "done N tests, M failed", and then the machine powers off. "skip=NAME" on the
+ * command line leaves out a test. The board is squib's (docs/board.md).
+ * Everything runs at EL1 with the MMU as squib leaves it, off, unless the test
+ * turns it on.
  */
 
 #include <stdbool.h>
@@ -87,10 +88,26 @@ void cpu_off(void);
 
 /* All of them at once, this one as well; returns when each has returned. */
 void cpu_run_all(void (*fn)(unsigned index));
-uint64_t counter(void); /* CNTVCT_EL0, in nanoseconds */
+uint64_t counter(void); /* CNTVCT_EL0: nanoseconds of squib's own CPUs */
 void wait_ns(uint64_t ns);
-/* Spins until *word is value; false, and a failure, after ten seconds. */
+
+/* Nothing waits for ever, and nothing is short of time on a host that is slow
+   and has other work. */
+enum { PATIENCE_S = 200 };
+uint64_t seconds(unsigned n); /* of counter() */
+/* Spins until *word is value; false, and a failure, when that takes too long.
+ */
 bool wait_for(volatile uint32_t *word, uint32_t value);
+/* For waits that nothing can go on without: call it in each turn of the loop,
+   with what began as {0}. It ends the guest, with a sentence, when that takes
+   too long. */
+struct wait {
+    uint32_t turns;
+    uint64_t end;
+};
+void keep_waiting(struct wait *w);
+/* Such a wait: until *word is at least that. */
+void await(volatile uint32_t *word, uint32_t at_least);
 
 /* From x0 of the boot protocol. */
 extern const void *guest_fdt;
