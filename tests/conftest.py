@@ -6,7 +6,8 @@ A failed test may run a second time by its name ("node"). It is firm, and may
 not, when one of its processes crashed, or when it says so itself with
 record_property("firm", WHY): what it saw must not happen even once. What runs
 now is in a file of the folder SQUIB_TEST_RUNNING for each worker, and nothing
-begins after SQUIB_TEST_UNTIL.
+begins after SQUIB_TEST_UNTIL. A test that waited in vain for a process says what
+that was doing.
 
 A test that checks what one of upstream's own tests asserts says so with
 @pytest.mark.contract(N, ...), N being rows of ROWS. `make contract` runs these
@@ -107,6 +108,40 @@ class Child(subprocess.Popen):
     def has_crashed(self):
         return getattr(self, "returncode", None) in CRASHES
 
+    def wait(self, timeout=None):
+        return self._end(super().wait, timeout=timeout)
+
+    def communicate(self, *args, **options):
+        return self._end(super().communicate, *args, **options)
+
+    def _end(self, how, *args, **options):
+        try:
+            return how(*args, **options)
+        except subprocess.TimeoutExpired as late:
+            said = (late.stdout or b"").decode(errors="replace")
+            self.doing = "\n".join(said.splitlines()[-20:] + [self.state()])
+            raise
+
+    def what_of_it(self):
+        """Of one that did not end in time, or has not yet."""
+        return getattr(self, "doing", None) or (
+            self.state() if getattr(self, "returncode", 0) is None else "")
+
+    def state(self):
+        """What its threads do: asleep or not, and how long they have run."""
+        rows = [f"{self.pid}: {' '.join(map(str, self.args))[:200]}"
+                if isinstance(self.args, list) else str(self.args)[:200]]
+        for task in sorted(pathlib.Path(f"/proc/{self.pid}/task").glob("*"))[:40]:
+            try:
+                head, _, tail = (task / "stat").read_text().rpartition(")")
+                fields = tail.split()
+                where = (task / "wchan").read_text()
+            except OSError:
+                continue
+            rows.append(f"  {head.partition('(')[2]:16} {fields[0]} user "
+                        f"{fields[11]} system {fields[12]} {where}")
+        return "\n".join(rows)
+
 
 def pytest_sessionstart():
     subprocess.Popen = Child
@@ -135,7 +170,11 @@ def pytest_runtest_makereport(item, call):
         for child in filter(Child.has_crashed, Child.of_this_test):
             item.user_properties.append(
                 ("firm", f"exit code {child.returncode}: {child.args}"))
-    yield
+    outcome = yield
+    said = [child.what_of_it() for child in Child.of_this_test]
+    longrepr = outcome.get_result().longrepr
+    if call.excinfo and any(said) and hasattr(longrepr, "addsection"):
+        longrepr.addsection("processes", "\n".join(filter(None, said)), "-")
 
 
 def pytest_terminal_summary(terminalreporter, config):

@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """squib behind its API socket, as a client sees it."""
 
-import http.client
 import json
 import os
 import pathlib
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +17,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "cli"))
 
 import guests  # noqa: E402
+from unix import Connection  # noqa: E402
 
 SPEC = pathlib.Path(__file__).with_name("firecracker-api.yaml")
 
@@ -35,22 +34,6 @@ def squib_path():
     if not path.is_file():
         pytest.fail("there is no squib to test: build it, or set SQUIB")
     return path.resolve()
-
-
-class Connection(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=guests.PATIENCE_S)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(guests.PATIENCE_S)
-        for _ in range(100 * guests.PATIENCE_S):  # the file is there a moment before its listener
-            try:
-                return self.sock.connect(self.path)
-            except ConnectionRefusedError:
-                time.sleep(0.01)
-        raise ConnectionRefusedError(self.path)
 
 
 class Answer:

@@ -71,7 +71,7 @@ def find_fast_kernel():
 
 
 # Booting takes seconds; a machine with more to do than cores takes longer.
-PATIENCE_S = 120
+PATIENCE_S = 240
 
 # What a healthy Linux does not print.
 COMPLAINTS = re.compile(

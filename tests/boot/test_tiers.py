@@ -7,7 +7,7 @@ import pytest
 
 import machine
 
-LOCKSTEP_S = 900
+LOCKSTEP_S = 840
 
 WORK = (
     "for n in 1 2 3 4; do (dd if=/dev/urandom of=/tmp/$n bs=16k count=4 "

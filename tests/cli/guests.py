@@ -4,7 +4,7 @@
 import struct
 
 # Seconds, for what takes milliseconds on a machine with nothing else to do.
-PATIENCE_S = 120
+PATIENCE_S = 240
 
 UART = 0x0E0A_0000  # PL011
 DR, FR, CR = 0x00, 0x18, 0x30

@@ -2,21 +2,23 @@
 """squib behind its API socket, with a guest on whose console one can type."""
 
 import functools
-import http.client
 import json
 import pathlib
 import re
-import socket
 import subprocess
 import sys
 import time
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
+
+from guests import PATIENCE_S  # noqa: E402
+from unix import Connection  # noqa: E402
 
 try:
     import yaml
 except ImportError:
     yaml = None
 
-PATIENCE_S = 120
 API = pathlib.Path(__file__).resolve().parents[1] / "api"
 
 # squib's own words between the guest's.
@@ -61,17 +63,6 @@ def check(method, url, body, status, answer):
         described.check_request(method, url, body)
 
 
-class Unix(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=PATIENCE_S)
-        self.path = str(path)
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(PATIENCE_S)
-        self.sock.connect(self.path)
-
-
 class ApiVm:
     def __init__(self, squib, folder, args=()):
         self.sock = folder / "api.sock"
@@ -93,7 +84,7 @@ class ApiVm:
             time.sleep(0.02)
 
     def ask(self, method, url, body=None):
-        connection = Unix(self.sock)
+        connection = Connection(self.sock)
         text = json.dumps(body) if body is not None else None
         connection.request(method, url, text)
         answer = connection.getresponse()

@@ -4,10 +4,15 @@ does to get an address."""
 
 import hashlib
 import http.server
+import queue
 import random
 import socket
 import socketserver
 import threading
+
+from linux import machine
+
+PATIENCE_S = machine.PATIENCE_S
 
 # In a guest: an address for eth0 by DHCP, and where to ask for names.
 DHCP = """
@@ -67,6 +72,17 @@ class Server(socketserver.ThreadingTCPServer):
         pass  # what a test does to its connections
 
 
+class Taker(Server):
+    """Takes all that each connection sends, to be had by get()."""
+
+    def __init__(self):
+        self.taken = queue.Queue()
+        super().__init__(lambda s: self.taken.put(read_all(s)))
+
+    def get(self):
+        return self.taken.get(timeout=PATIENCE_S)
+
+
 class Files(http.server.ThreadingHTTPServer):
     """Gives and takes files by HTTP: {path: bytes}."""
 
@@ -111,7 +127,7 @@ def read_all(s):
     return b"".join(parts)
 
 
-def ask(port, text=b"", timeout=120):
+def ask(port, text=b"", timeout=PATIENCE_S):
     """Sends to a port of the loopback, and reads to the end."""
     with socket.create_connection(("127.0.0.1", port), timeout) as s:
         s.sendall(text)

@@ -7,12 +7,11 @@ make test makes the image if it may; without it the test is skipped.
 
 import re
 import shutil
-import time
 
 import pytest
 
 from linux import DEBIAN, GUEST, find, machine, mkinitrd, tool
-from nethost import Files, Server, digest, free_port, pattern, read_all
+from nethost import Files, Taker, digest, free_port, pattern
 
 BOOT_S = 240
 
@@ -49,19 +48,16 @@ def ssh(port, command):
 def use_network(port):
     """By ssh, files both ways; and what curl thinks of the metadata."""
     assert "10.0.2.15/24" in ssh(port, "ip -4 addr show scope global")
-    data, taken = pattern(30_000_000), []
+    data = pattern(30_000_000)
     with Files({"/big": data}) as host:
         said = ssh(port, f"curl -s http://10.0.2.2:{host.port}/big | sha256sum")
     assert digest(data) in said
-    with Server(lambda s: taken.append(read_all(s))) as host:
+    with Taker() as host:
         said = ssh(port, "head -c 20000000 /dev/urandom >/tmp/up; sha256sum /tmp/up; "
                    f"cat /tmp/up >/dev/tcp/10.0.2.2/{host.port}")
-        for _ in range(300): # the last of it may be on its way
-            if taken:
-                break
-            time.sleep(0.1)
-    assert len(taken[0]) == 20_000_000
-    assert digest(taken[0]) in said
+        taken = host.get()
+    assert len(taken) == 20_000_000
+    assert digest(taken) in said
     said = ssh(port, "U=http://169.254.169.254; T=$(curl -sX PUT $U/latest/api/token "
                "-H 'X-metadata-token-ttl-seconds: 60'); "
                "curl -s $U/names/first -H \"X-metadata-token: $T\"; "

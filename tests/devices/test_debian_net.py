@@ -108,19 +108,23 @@ def received_mib(said):
 
 
 def test_iperf_both_ways(vm, link, iperf):
+    """Its receiver does not count what is on its way when the sender is through.
+    Datagrams may be lost, but not many are at so gentle a pace. Where others
+    hold up one side for a while both are more: one try of several counts."""
     client = f"debian iperf3 -c {link.host} -p {iperf} "
-    # Its receiver does not count what is on its way when the sender is through.
-    for options, mib in (("-n 64M", 64), ("-n 64M -R", 64), ("-n 32M -P 4", 32)):
-        said = vm.run(client + options)
-        assert received_mib(said[max(said.rfind("SUM"), 0):]) >= mib * 3 / 4, said
-    # Datagrams may be lost, but not many are at so gentle a pace.
-    for options in ("", "-R"):
-        said = vm.run(client + f"-u -l 1400 -b 8M -n 2M {options}")
-        assert received_mib(said) >= 1.5, said
+    udp = "-u -l 1400 -b 8M -n 2M "
+    for options, mib in (("-n 64M", 64), ("-n 64M -R", 64), ("-n 32M -P 4", 32),
+                         (udp, 2), (udp + "-R", 2)):
+        for _ in range(8):
+            said = vm.run(client + options)
+            if received_mib(said[max(said.rfind("SUM"), 0):]) >= mib * 3 / 4:
+                break
+        else:
+            pytest.fail(said)
 
 
 def test_curl_gets_the_metadata(vm):
-    curl = "debian curl -s --max-time 60 "
+    curl = "debian curl -s --max-time 240 "
     vm.run(f"ip route add {MMDS} dev eth0 || true")
     token = vm.run(curl + f"-X PUT http://{MMDS}/latest/api/token "
                    "-H 'X-metadata-token-ttl-seconds: 300'")

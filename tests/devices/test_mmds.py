@@ -181,7 +181,7 @@ def test_a_token_expires(v2):
     begin, ttl, status = time.monotonic(), 2, 200
     token = v2.token(ttl)
     while status == 200:
-        assert time.monotonic() - begin < 60
+        assert time.monotonic() - begin < 300
         status, _, body = v2.ask("GET", "/", X_metadata_token=token)
     assert time.monotonic() - begin >= ttl
     assert (status, body) == (401, "MMDS token not valid.")
@@ -225,9 +225,9 @@ def test_more_than_fits_a_window_arrives_whole(v2):
 def test_fifty_at_a_time_get_it_in_the_end(v2):
     """There are 30 connections; the others try again."""
     said = v2.vm.run(
-        f"pids=; for n in $(seq 50); do (for t in 1 2 3 4 5 6 7 8 9; do "
+        f"pids=; for n in $(seq 50); do (for t in $(seq 300); do "
         f"wget -q -O /tmp/f$n --header 'X-metadata-token: {v2.token()}' "
-        f"http://{IP}/latest/meta-data/ami-id && break; sleep 0.$t; done) & "
+        f"http://{IP}/latest/meta-data/ami-id && break; sleep 0.$((t % 9 + 1)); done) & "
         'pids="$pids $!"; done; wait $pids; cat /tmp/f[0-9]*')
     assert said.count("ami-12345678") == 50
 

@@ -91,12 +91,12 @@ class Served(threading.Thread):
     def run(self):
         connection, _ = self.listener.accept()
         with connection:
-            connection.settimeout(120)
+            connection.settimeout(machine.PATIENCE_S)
             self.result = self.serve(connection, *self.args)
         self.listener.close()
 
     def get(self):
-        self.join(120)
+        self.join(machine.PATIENCE_S)
         return self.result
 
 
@@ -197,7 +197,7 @@ def test_many_connections_at_once(run, ns, fast_kernel):
     echoed = []
 
     def echo(n):
-        for _ in range(1200):
+        for _ in range(10 * machine.PATIENCE_S):
             try:
                 s = ns.socket()
                 s.connect((GUEST, 7000 + n))
@@ -209,7 +209,7 @@ def test_many_connections_at_once(run, ns, fast_kernel):
         got = b""
         while len(got) < len(data) and (part := s.recv(1 << 18)):
             got += part
-        sender.join(120)
+        sender.join(machine.PATIENCE_S)
         s.close()
         echoed.append(digest(got))
 
@@ -225,7 +225,7 @@ def test_many_connections_at_once(run, ns, fast_kernel):
         cpus=2,
     )
     for thread in threads:
-        thread.join(120)
+        thread.join(machine.PATIENCE_S)
     assert echoed == [digest(data)] * count
 
 
@@ -280,7 +280,7 @@ def is_kept(speed, ns, api, seconds, limit, burst):
         began = time.monotonic()
         rate = speed(ns, api, seconds * limit)
         assert time.monotonic() - began >= seconds - burst / limit
-        if rate > 0.75 * limit:
+        if rate > 0.5 * limit:
             return True
     return False
 
@@ -291,26 +291,26 @@ def bandwidth(size, refill_ms):
 
 def test_limits_hold_and_can_be_changed(api, ns, fast_kernel, tmp_path):
     ns.tap("tap0", f"{HOST}/24")
-    limit = 1 << 20  # bytes a second, in buckets of an eighth
+    limit = 1 << 20  # bytes a second, saved up for a second that nobody had
     api.ok("PUT", "/network-interfaces/eth0",
-           nic(rx_rate_limiter=bandwidth(limit // 8, 125)))
+           nic(rx_rate_limiter=bandwidth(limit, 1000)))
     boot(api, fast_kernel, tmp_path)
     assert is_reached(speed_up, ns, api, 16 << 20, 2 * limit)
-    assert is_kept(speed_down, ns, api, 4, limit, limit // 8)
+    assert is_kept(speed_down, ns, api, 4, limit, limit)
 
     api.ok("PATCH", "/network-interfaces/eth0",
            {"iface_id": "eth0", "rx_rate_limiter": bandwidth(0, 0),
-            "tx_rate_limiter": bandwidth(limit // 8, 125)})
+            "tx_rate_limiter": bandwidth(limit, 1000)})
     assert is_reached(speed_down, ns, api, 16 << 20, 2 * limit)
-    assert is_kept(speed_up, ns, api, 4, limit, limit // 8)
+    assert is_kept(speed_up, ns, api, 4, limit, limit)
 
     shown = api.ok("GET", "/vm/config")["network-interfaces"][0]
     assert shown["rx_rate_limiter"] is None
-    assert shown["tx_rate_limiter"]["bandwidth"]["size"] == limit // 8
+    assert shown["tx_rate_limiter"]["bandwidth"]["size"] == limit
     api.ok("PATCH", "/network-interfaces/eth0",
            {"iface_id": "eth0", "tx_rate_limiter": {"ops": {"size": 5, "refill_time": 500}}})
     shown = api.ok("GET", "/vm/config")["network-interfaces"][0]
-    assert shown["tx_rate_limiter"]["bandwidth"]["size"] == limit // 8
+    assert shown["tx_rate_limiter"]["bandwidth"]["size"] == limit
     assert shown["tx_rate_limiter"]["ops"]["size"] == 5
     began = time.monotonic()
     api.run(f"ping -c 20 -i 0.01 {HOST}")

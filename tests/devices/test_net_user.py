@@ -18,7 +18,8 @@ import pytest
 
 from apivm import COMMANDS, ApiVm
 from linux import KERNELS, SQUIB, compile_program, machine, pack
-from nethost import DHCP, Files, Server, ask, digest, free_port, pattern, read_all
+from nethost import (DHCP, PATIENCE_S, Files, Server, Taker, ask, digest, free_port,
+                     pattern, read_all)
 
 # They share their guest, so one worker gets them all.
 pytestmark = pytest.mark.xdist_group("net_user")
@@ -87,13 +88,13 @@ def test_files_come_from_the_host(vm):
 
 
 def test_files_go_to_the_host(vm):
-    taken = []
-    with Server(lambda s: taken.append(read_all(s))) as host:
+    with Taker() as host:
         said = vm.run(
             "head -c 10000000 /dev/urandom >/tmp/up && sha256sum /tmp/up && "
             f"nc {GATEWAY} {host.port} </tmp/up")
-    assert len(taken[0]) == 10_000_000
-    assert digest(taken[0]) in said
+        taken = host.get()
+    assert len(taken) == 10_000_000
+    assert digest(taken) in said
 
 
 def test_a_small_mtu_is_respected(vm):
@@ -107,7 +108,7 @@ def test_a_small_mtu_is_respected(vm):
 
 def test_ipv6_reaches_the_host(vm):
     """By an address that the router announces."""
-    vm.run("for n in $(seq 50); do ip -6 addr show dev eth0 | grep -q fec0: && "
+    vm.run("for n in $(seq 600); do ip -6 addr show dev eth0 | grep -q fec0: && "
            "break; sleep 0.2; done; ip -6 addr show dev eth0 | grep fec0:")
     assert " 0% packet loss" in vm.run(f"ping6 -c 2 -i 0.1 {GATEWAY6}")
 
@@ -128,7 +129,7 @@ def until_bound(protocol, port):
 def test_much_goes_through_a_forward_both_ways(vm, ports):
     vm.run("nc -ll -p 7 -e cat >/dev/null 2>&1 & " + until_bound("tcp", 7))
     data = pattern(3 * MIB, 2)
-    with socket.create_connection(("127.0.0.1", ports["echo"]), 30) as s:
+    with socket.create_connection(("127.0.0.1", ports["echo"]), PATIENCE_S) as s:
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
             sent = pool.submit(lambda: (s.sendall(data), s.shutdown(socket.SHUT_WR)))
             got = read_all(s)
@@ -139,7 +140,7 @@ def test_much_goes_through_a_forward_both_ways(vm, ports):
 def test_udp_is_forwarded_and_answered(vm, ports):
     vm.run("udp echo 53 & " + until_bound("udp", 53))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-        s.settimeout(60)
+        s.settimeout(PATIENCE_S)
         s.connect(("127.0.0.1", ports["udp"]))
         s.send(b"who is there?")
         assert s.recv(100) == b"who is there?"
@@ -149,7 +150,7 @@ def test_udp_fragments_arrive(vm):
     """A datagram larger than the guest's MTU."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.bind(("127.0.0.1", 0))
-        s.settimeout(60)
+        s.settimeout(PATIENCE_S)
         vm.run(f"udp send {GATEWAY} {s.getsockname()[1]} 8000")
         assert s.recv(20000) == b"x" * 8000
 
@@ -184,8 +185,8 @@ def test_a_connection_the_host_refuses_is_refused(vm):
 def test_a_connection_the_guest_refuses_ends(vm, ports):
     """A forward takes it, and hears then that nobody listens in the guest."""
     vm.run("killall nc; true")
-    with socket.create_connection(("127.0.0.1", ports["echo"]), 10) as s:
-        s.settimeout(60)
+    with socket.create_connection(("127.0.0.1", ports["echo"]), PATIENCE_S) as s:
+        s.settimeout(PATIENCE_S)
         try:
             assert s.recv(10) == b""
         except ConnectionResetError:
@@ -211,12 +212,12 @@ def test_killed_connections_end_and_others_go_on(vm):
             ended.set()
 
     with Server(cut) as cutter, Server(hold) as holder:
-        vm.run(f"timeout 120 wget -q -O /dev/null http://{GATEWAY}:{cutter.port}/", code=1)
+        vm.run(f"timeout 240 wget -q -O /dev/null http://{GATEWAY}:{cutter.port}/", code=1)
         vm.run(f"(echo hello; exec sleep 1000) | nc {GATEWAY} {holder.port} "
                ">/dev/null & true")
-        assert begun.wait(120)
+        assert begun.wait(PATIENCE_S)
         vm.run("killall -9 nc; killall sleep")
-        assert ended.wait(120)
+        assert ended.wait(PATIENCE_S)
     test_the_gateway_answers_ping(vm)
 
 
@@ -227,7 +228,7 @@ def test_connections_outlive_a_pause(vm):
     def serve(s):
         s.recv(1000)
         s.sendall(b"HTTP/1.0 200 OK\r\n\r\n" + data[:MIB])
-        gate.wait(120)
+        gate.wait(PATIENCE_S)
         s.sendall(data[MIB:])
 
     with Server(serve) as host:
@@ -302,7 +303,7 @@ exit $code
         assert "192.0.2.7" in vm.run("nslookup some.where.example 10.0.2.3", code=None)
     finally:
         vm.send("exit")
-        vm.process.wait(120)
+        vm.process.wait(PATIENCE_S)
         vm.kill()
 
 

@@ -13,6 +13,7 @@ import zlib
 
 import pytest
 
+import unix
 from linux import KERNELS, compile_program, machine, pack
 
 FIRST_PORT = 1 << 30
@@ -274,12 +275,7 @@ def test_the_line_comes_in_one_piece_or_not_at_all(guest):
 
 def test_what_is_said_before_the_driver_is_there_waits(guest):
     vm, path = guest("vsock echo 52")
-    s = socket.socket(socket.AF_UNIX)
-    s.settimeout(machine.PATIENCE_S)
-    for _ in range(1000):
-        if s.connect_ex(path) == 0:
-            break
-        time.sleep(0.01)
+    s = unix.connect(path)
     s.sendall(b"CONNECT 52\nearly")
     # the driver is there long before anybody listens: turned away, no text
     assert read_one(s) == b""

@@ -39,7 +39,7 @@ RUNS = [(name, cpus, tier) for name, counts in GUESTS.items()
 
 
 # Seconds; builds with sanitizers take longer, and say so.
-TIMEOUT = 300 * int(os.environ.get('SQUIB_TEST_SLOWNESS', '1'))
+TIMEOUT = 280 * int(os.environ.get('SQUIB_TEST_SLOWNESS', '1'))
 
 
 def devices_of(name, folder):

@@ -4,7 +4,7 @@
  *
  *     api_client SOCKET METHOD PATH [BODY]
  *
- * prints the status and the answer's body. Waits ten seconds for the socket to
+ * prints the status and the answer's body. Waits for the socket to
  * appear, since squib may just have been started.
  */
 
@@ -15,7 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { PATIENCE_S = 10, ANSWER_MAX = 1 << 16 };
+enum { PATIENCE_S = 240, ANSWER_MAX = 1 << 16 };
 
 static int open_socket(const char *path)
 {

