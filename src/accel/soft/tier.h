@@ -16,9 +16,9 @@
  *                         at random
  *   paranoid              report code that runs after it was changed without
  *                         the cache maintenance that the Arm ARM asks for
- *   copies                copy all runs of accesses at once, not only those
- * that are split: more code, slower for large programs perf-map say in
- * /tmp/perf-PID.map what was translated where
+ *   copies                copy all runs of accesses at once: more code, and
+ *                         slower for large programs
+ *   perf-map              say in /tmp/perf-PID.map what was translated where
  */
 
 #include <stdbool.h>

@@ -3,12 +3,10 @@
 
 #include "accel/soft/jit/em_int.h"
 
-static bool mul_acc(struct tr *t, const struct insn *i, bool subtract)
+/* rd = ra + rax, or ra - rax */
+static bool accumulate(struct tr *t, const struct insn *i, bool w,
+                       bool subtract)
 {
-    bool w = int_is_x(i);
-
-    t_get_to(t, w, RAX, i->rn);
-    x64_op_rr(&t->c, w, 0x1af, RAX, t_get(t, i->rm, RCX)); /* imul */
     if (subtract) {
         t_get_to(t, w, RCX, i->ra);
         x64_alu_rr(&t->c, w, ALU_SUB, RCX, RAX);
@@ -19,6 +17,15 @@ static bool mul_acc(struct tr *t, const struct insn *i, bool subtract)
         t_alu(t, w, ALU_ADD, RAX, i->ra);
     t_put(t, i->rd, RAX);
     return true;
+}
+
+static bool mul_acc(struct tr *t, const struct insn *i, bool subtract)
+{
+    bool w = int_is_x(i);
+
+    t_get_to(t, w, RAX, i->rn);
+    x64_op_rr(&t->c, w, 0x1af, RAX, t_get(t, i->rm, RCX)); /* imul */
+    return accumulate(t, i, w, subtract);
 }
 
 static bool em_madd(struct tr *t, const struct insn *i)
@@ -43,16 +50,7 @@ static bool mul_long(struct tr *t, const struct insn *i, bool is_signed,
         x64_op_rr(&t->c, false, 0x8b, RCX, t_get(t, i->rm, RCX));
     }
     x64_op_rr(&t->c, true, 0x1af, RAX, RCX);
-    if (subtract) {
-        t_get_to(t, true, RCX, i->ra);
-        x64_alu_rr(&t->c, true, ALU_SUB, RCX, RAX);
-        t_put(t, i->rd, RCX);
-        return true;
-    }
-    if (i->ra != REG_ZERO)
-        t_alu(t, true, ALU_ADD, RAX, i->ra);
-    t_put(t, i->rd, RAX);
-    return true;
+    return accumulate(t, i, true, subtract);
 }
 
 static bool em_smaddl(struct tr *t, const struct insn *i)
