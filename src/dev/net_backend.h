@@ -87,3 +87,8 @@ struct net_backend *net_tap_new(const char *name, bool may_make, struct err *e);
    making anything, as far as can be said now. */
 struct net_backend *net_user_new(const char *forwards, struct err *e);
 int net_user_check(const char *forwards, struct err *e);
+
+/* Do two networks, neither of which need be there yet, want the same port of
+   the host? */
+int net_user_check_beside(const char *forwards, const char *other,
+                          struct err *e);

@@ -101,10 +101,23 @@ static int parse_one(struct part word, struct net_forward *f, struct err *e)
     return 0;
 }
 
+/* Who listens for TCP at every address leaves none to others. */
 static bool clash(const struct net_forward *a, const struct net_forward *b)
 {
+    bool any = a->host.s_addr == htonl(INADDR_ANY) ||
+               b->host.s_addr == htonl(INADDR_ANY);
+
     return a->is_udp == b->is_udp && a->host_port == b->host_port &&
-           a->host.s_addr == b->host.s_addr;
+           (a->host.s_addr == b->host.s_addr || (any && !a->is_udp));
+}
+
+static const struct net_forward *find_clash(const struct net_forwards *all,
+                                            const struct net_forward *f)
+{
+    for (unsigned n = 0; n < all->count; n++)
+        if (clash(&all->list[n], f))
+            return &all->list[n];
+    return NULL;
 }
 
 static int add(struct net_forwards *out, struct part word, struct err *e)
@@ -114,10 +127,8 @@ static int add(struct net_forwards *out, struct part word, struct err *e)
 
     if (rc < 0)
         return rc;
-    for (unsigned n = 0; n < out->count; n++)
-        if (clash(&out->list[n], &f))
-            return refuse(word, "that port of the host is forwarded already",
-                          e);
+    if (find_clash(out, &f))
+        return refuse(word, "that port of the host is forwarded already", e);
     if (out->count == NET_FORWARDS_MAX)
         return err_set(e, -EINVAL, "these are too many forwards: at most %d",
                        NET_FORWARDS_MAX);
@@ -181,6 +192,22 @@ int net_user_check(const char *forwards, struct err *e)
 
     for (unsigned n = 0; n < f.count && rc == 0; n++)
         rc = probe(&f.list[n], e);
+    if (rc < 0)
+        err_prefix(e, "user:%.128s", forwards);
+    return rc;
+}
+
+int net_user_check_beside(const char *forwards, const char *other,
+                          struct err *e)
+{
+    struct net_forwards mine, theirs;
+    int rc = net_forwards_parse(forwards, &mine, e);
+
+    if (rc == 0)
+        rc = net_forwards_parse(other, &theirs, e);
+    for (unsigned n = 0; rc == 0 && n < mine.count; n++)
+        if (find_clash(&theirs, &mine.list[n]))
+            rc = net_forward_refused(&mine.list[n], EADDRINUSE, e);
     if (rc < 0)
         err_prefix(e, "user:%.128s", forwards);
     return rc;

@@ -38,6 +38,7 @@ enum {
     PLAIN_MTU = 1500,
     MAX_SOCKETS = 1024,
     MAX_TIMERS = 4,
+    CALLERS = 128,   /* of a forwarded port, not accepted yet */
     ACCEPTED = 1024, /* in rows of ACCEPTED_ROW, the oldest goes */
     ACCEPTED_ROW = 8,
 
@@ -252,6 +253,34 @@ static int add_forward(struct net_user *u, const struct net_forward *f,
     return net_forward_refused(f, errno, e);
 }
 
+static bool is_listening(int fd)
+{
+    int value = 0;
+    socklen_t len = sizeof(value);
+
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &len) == 0 &&
+           value;
+}
+
+/* The library listens with room for one that it has not accepted yet. Others
+   that call at the same time would try again after a second, and after more. */
+static int make_room(int fd, int events, void *opaque)
+{
+    (void)events;
+    (void)opaque;
+    if (is_listening(fd))
+        listen(fd, CALLERS);
+    return -1;
+}
+
+static void make_room_for_callers(struct net_user *u)
+{
+    uint32_t ms = UINT32_MAX;
+
+    if (u->forwards.count)
+        u->lib.fill(u->slirp, &ms, make_room, u);
+}
+
 static void close_stack(struct net_user *u)
 {
     if (u->slirp)
@@ -289,6 +318,7 @@ static int open_stack(struct net_user *u, size_t mtu, struct err *e)
         return err_set(e, -EIO, "libslirp gave no network");
     for (unsigned n = 0; n < u->forwards.count && rc == 0; n++)
         rc = add_forward(u, &u->forwards.list[n], e);
+    make_room_for_callers(u);
     return rc;
 }
 
@@ -338,15 +368,6 @@ static struct user_poll *next_poll(struct net_user *u)
     p->u = u;
     u->polls[u->num_polls] = p;
     return p;
-}
-
-static bool is_listening(int fd)
-{
-    int value = 0;
-    socklen_t len = sizeof(value);
-
-    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &len) == 0 &&
-           value;
 }
 
 static bool has_enough(const struct net_user *u)

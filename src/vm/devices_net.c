@@ -59,9 +59,25 @@ static struct net_backend *open_backend(const struct net_config *c,
                     : net_tap_new(c->host_dev_name, !c->tap_must_exist, e);
 }
 
+/* Of a network without root that is to be put beside those of the list. */
+static int check_user(const struct vm_devices *d, const char *forwards,
+                      struct err *e)
+{
+    int rc = net_user_check(forwards, e);
+
+    for (size_t n = 0; n < d->num_nets && rc == 0; n++) {
+        const char *other = user_forwards(d->nets[n].host_dev_name);
+
+        if (other)
+            rc = net_user_check_beside(forwards, other, e);
+    }
+    return rc;
+}
+
 /* Opens what can be opened before the start; a network without root, which
    takes memory, is only looked at. */
-static int open_early(struct net_config *c, struct err *e)
+static int open_early(const struct vm_devices *d, struct net_config *c,
+                      struct err *e)
 {
     const char *forwards = user_forwards(c->host_dev_name);
 
@@ -69,7 +85,7 @@ static int open_early(struct net_config *c, struct err *e)
     if (!c->opened)
         return err_set(e, -ENOMEM, "out of memory");
     if (forwards)
-        return net_user_check(forwards, e);
+        return check_user(d, forwards, e);
     c->opened->backend = open_backend(c, e);
     return c->opened->backend ? 0 : -EIO;
 }
@@ -111,10 +127,11 @@ static int check_mac(const struct vm_devices *d, const struct net_config *c,
 }
 
 /* Makes what the device will need. */
-static int prepare(struct net_config *c, struct err *e)
+static int prepare(const struct vm_devices *d, struct net_config *c,
+                   struct err *e)
 {
     enum { MTU_BIT = 1 << 3 };
-    int rc = open_early(c, e);
+    int rc = open_early(d, c, e);
 
     if (rc == 0 && (c->given & MTU_BIT) && c->mtu < MTU_MIN)
         rc = err_set(e, -ERANGE, "MTU %u is out of range [68, 65535]", c->mtu);
@@ -147,7 +164,7 @@ int devices_put_net(struct vm_devices *d, struct net_config *given,
     rc = check_mac(d, given, e);
     if (rc == 0) {
         drop_net(d, given->id);
-        rc = prepare(given, e);
+        rc = prepare(d, given, e);
     }
     if (rc == 0)
         rc = devices_grow((void **)&d->nets, d->num_nets, sizeof(*given), e);

@@ -89,6 +89,7 @@ static void what_is_wrong_is_named_with_what_to_write(void **state)
         {"tcp=1:2,,tcp=3:4", "'' is no forward"},
         {"tcp=1:2;udp=3:4", "IPv4 address"},
         {"tcp=1:2,tcp=127.0.0.1:1:3", "forwarded already"},
+        {"tcp=1:2,tcp=0.0.0.0:1:3", "forwarded already"},
     };
 
     (void)state;

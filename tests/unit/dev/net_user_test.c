@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -649,6 +650,36 @@ static void a_forwarded_tcp_port_leads_to_the_guest(void **state)
     close_net(&net);
 }
 
+/* Nobody accepts them meanwhile: without room they would not be connected
+   however long one waits. */
+static void many_may_call_a_forwarded_port_at_once(void **state)
+{
+    enum { MANY = 50 };
+    struct pollfd calls[MANY];
+    uint16_t port;
+
+    (void)state;
+    port = open_forward(&net, "tcp=", ":80", NULL, 0);
+    worker_call(net.w, do_stop, &net);
+    for (unsigned n = 0; n < MANY; n++) {
+        struct sockaddr_in a = {.sin_family = AF_INET,
+                                .sin_port = htons(port),
+                                .sin_addr = {htonl(INADDR_LOOPBACK)}};
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+        assert_true(fd >= 0);
+        connect(fd, (struct sockaddr *)&a, sizeof(a));
+        calls[n] = (struct pollfd){.fd = fd, .events = POLLOUT};
+    }
+    for (unsigned n = 0; n < MANY; n++) {
+        assert_int_equal(poll(&calls[n], 1, 10000), 1);
+        assert_int_equal(calls[n].revents, POLLOUT);
+    }
+    for (unsigned n = 0; n < MANY; n++)
+        close(calls[n].fd);
+    close_net(&net);
+}
+
 /* libslirp 4.7 would lose what it has sent before. */
 static void a_guest_may_accept_a_connection_twice(void **state)
 {
@@ -902,6 +933,7 @@ int main(void)
         cmocka_unit_test(a_guest_that_can_gets_large_segments),
         cmocka_unit_test(a_guest_that_cannot_gets_small_ones),
         cmocka_unit_test(a_forwarded_tcp_port_leads_to_the_guest),
+        cmocka_unit_test(many_may_call_a_forwarded_port_at_once),
         cmocka_unit_test(a_guest_may_accept_a_connection_twice),
         cmocka_unit_test(a_forwarded_udp_port_leads_to_the_guest),
         cmocka_unit_test(connections_come_and_go_without_end),

@@ -93,6 +93,29 @@ static void a_new_interface_has_no_mmds(void **state)
     devices_release(&d);
 }
 
+/* Neither is bound before the start, so that this has to be found out. An
+   address of the loopback that is nobody else's. */
+static void a_port_that_another_interface_forwards_is_named(void **state)
+{
+    struct vm_devices d = {0};
+    struct net_config b = {.id = heap_strdup("b"),
+                           .host_dev_name =
+                               heap_strdup("user:tcp=127.77.3.9:4099:81")};
+    struct err e;
+
+    (void)state;
+    assert_int_equal(put_net(&d, "a", "user:tcp=127.77.3.9:4099:80"), 0);
+    assert_int_equal(put_net(&d, "a", "user:tcp=127.77.3.9:4099:81"), 0);
+    assert_true(devices_put_net(&d, &b, &e) < 0);
+    assert_string_equal(
+        e.text, "Could not create the network device: "
+                "user:tcp=127.77.3.9:4099:81: cannot forward port 4099 of "
+                "127.77.3.9 (tcp) to the guest: Address already in use; give "
+                "another port");
+    assert_int_equal(put_net(&d, "b", "user:udp=127.77.3.9:4099:80"), 0);
+    devices_release(&d);
+}
+
 static void a_bucket_that_limits_nothing_is_none(void **state)
 {
     struct rate_limit limit = {.bandwidth = {.size = 5},
@@ -132,6 +155,7 @@ int main(void)
         cmocka_unit_test(the_root_drive_is_the_first),
         cmocka_unit_test(a_mac_address_in_use_is_named_as_it_is_kept),
         cmocka_unit_test(a_new_interface_has_no_mmds),
+        cmocka_unit_test(a_port_that_another_interface_forwards_is_named),
         cmocka_unit_test(a_bucket_that_limits_nothing_is_none),
         cmocka_unit_test(every_failed_allocation_is_survived),
     };
