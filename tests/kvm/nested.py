@@ -49,9 +49,15 @@ ETC = {
     "group": b"root:x:0:\nkvm:x:104:member\n",
 }
 
-# Everything in there is ten to fifty times slower than on the metal.
+# Everything in there is ten to fifty times slower than on the metal. A command
+# that is late is ended in there, and the host has so long to say what it did.
 BOOT_S = 480
 COMMAND_S = 480
+ANSWER_S = 120
+# Once one was late, the others have no longer than this; and when so many were,
+# the rest is not tried any more.
+AGAIN_S = 120
+MOST_LATE = 3
 
 
 def need(path, what):
@@ -118,18 +124,19 @@ def die_with_parent():
 
 
 class Ended(Exception):
-    pass
+    """Of an emulated host, or of what ran in there for too long."""
 
 
 class Nested:
-    """One emulated host. run() gives (exit code, output)."""
+    """One emulated host. run() gives (exit code, output: what was said on
+    standard error is behind the rest)."""
 
     def __init__(self, initrd, machine=None):
         command = [
             *QEMU,
             *(["-M", machine] if machine else []),
             *("-kernel", str(HOST_KERNEL), "-initrd", str(initrd)),
-            *("-append", "console=ttyAMA0 quiet panic=-1"),
+            *("-append", "console=ttyAMA0 loglevel=1 panic=-1"),
         ]
         self.process = subprocess.Popen(
             command,
@@ -143,7 +150,7 @@ class Nested:
         self.closed = False
         self.count = 0
         threading.Thread(target=self._read, daemon=True).start()
-        self._expect(rb"@@ ready\r?\n", BOOT_S)
+        self._expect(rb"@@ ready\r?\n", BOOT_S, "the emulated host's boot")
 
     def _read(self):
         while True:
@@ -155,7 +162,7 @@ class Nested:
                 if not data:
                     return
 
-    def _expect(self, pattern, timeout_s):
+    def _expect(self, pattern, timeout_s, what):
         pattern = re.compile(pattern)
         with self.news:
             self.news.wait_for(
@@ -163,9 +170,10 @@ class Nested:
             )
             match = pattern.search(self.seen)
             if not match:
-                text = self.seen.decode("utf-8", "replace")
+                how = "ended" if self.closed else f"is silent for {timeout_s} s"
+                text = self._text(self.seen)
                 self.kill()
-                raise Ended(f"no {pattern.pattern} in:\n{text[-6000:]}")
+                raise Ended(f"the emulated host {how} in: {what}\n{text[-6000:]}")
             before = self.seen[: match.start()]
             self.seen = self.seen[match.end() :]
         return match, before
@@ -173,11 +181,19 @@ class Nested:
     def run(self, command, timeout_s=COMMAND_S):
         assert "\n" not in command
         self.count += 1
-        self.process.stdin.write(f"{self.count} {command}\n".encode())
+        self.process.stdin.write(f"{self.count} {timeout_s} {command}\n".encode())
         self.process.stdin.flush()
-        match, before = self._expect(rb"@@ %d (\d+)\r?\n" % self.count, timeout_s)
-        text = before.decode("utf-8", "replace").replace("\r", "")
-        return int(match.group(1)), text.strip("\n")
+        match, before = self._expect(
+            rb"@@ %d (\d+|late)\r?\n" % self.count, timeout_s + ANSWER_S, command
+        )
+        text = self._text(before)
+        if match.group(1) == b"late":
+            raise Ended(f"not over after {timeout_s} s: {command}\n{text[-6000:]}")
+        return int(match.group(1)), text
+
+    @staticmethod
+    def _text(seen):
+        return seen.decode("utf-8", "replace").replace("\r", "").strip("\n")
 
     def alive(self):
         return self.process.poll() is None

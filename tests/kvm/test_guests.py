@@ -110,6 +110,7 @@ def run_soft(name, cpus):
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
+        timeout=nested.COMMAND_S,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return results(done.stdout)

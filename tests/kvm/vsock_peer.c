@@ -5,7 +5,7 @@
  *     vsock_peer SOCKET PORT BYTES
  *
  * connects to the guest's PORT through squib's socket, sends so many bytes and
- * wants the same back. Tries for a minute: the guest may not listen yet.
+ * wants the same back. Tries for four minutes: the guest may not listen yet.
  */
 
 #include <stdbool.h>
@@ -17,7 +17,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { TRIES = 300, CHUNK = 4096 };
+enum { TRIES = 1200, CHUNK = 4096 };
 
 static bool read_line(int fd, char *to, size_t bytes)
 {
