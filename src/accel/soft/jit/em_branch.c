@@ -84,12 +84,15 @@ static bool em_b_cond(struct tr *t, const struct insn *i)
 static bool compare_branch(struct tr *t, const struct insn *i, enum x64_cc cc)
 {
     bool w = i->word >> 31;
+    struct tr_put put = t_put_here(t);
     int reg = t_pinned(t, i->rd);
 
     if (reg >= 0)
         x64_test(&t->c, w, (unsigned)reg, (unsigned)reg);
     else if (i->rd == REG_ZERO)
         x64_alu_rr(&t->c, false, ALU_XOR, RAX, RAX);
+    else if (put.any && put.g == i->rd)
+        x64_test(&t->c, w, put.reg, put.reg);
     else
         x64_alu_mi(&t->c, w, ALU_CMP, RBP, CPU_X(i->rd), 0);
     branch_if(t, cc);

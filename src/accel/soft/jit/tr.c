@@ -13,6 +13,33 @@
 
 #include "accel/soft/mmu.h"
 
+struct tr_put t_put_here(const struct tr *t)
+{
+    return (struct tr_put){.reg = t->put_reg,
+                           .g = t->put_g,
+                           .any = t->put_end && t->c.p == t->put_end};
+}
+
+void t_put_again(struct tr *t, const struct tr_put *put)
+{
+    if (put->any)
+        x64_load(&t->c, true, put->reg, RBP, CPU_X(put->g));
+}
+
+void t_start_again(struct tr *t, uint8_t *again, const struct tr_put *before)
+{
+    uint8_t *over;
+
+    if (!before->any) {
+        x64_jcc_to(&t->c, CC_E, again);
+        return;
+    }
+    over = x64_jcc(&t->c, CC_NE);
+    t_put_again(t, before);
+    x64_jmp_to(&t->c, again);
+    x64_here(&t->c, over);
+}
+
 void t_get_to(struct tr *t, bool w, unsigned dst, unsigned g)
 {
     if (t->c.p == t->put_end && g == t->put_g)
@@ -63,7 +90,8 @@ static struct tr_bail *add_bail(struct tr *t, uint8_t *place)
 
     check(t->num_bails < TR_MAX_BAILS);
     b = &t->bails[t->num_bails++];
-    *b = (struct tr_bail){.place = place, .idx = (uint16_t)t->idx};
+    *b = (struct tr_bail){
+        .place = place, .idx = (uint16_t)t->idx, .before = t->insn_put};
     return b;
 }
 

@@ -119,12 +119,20 @@ struct tr_flags_const {
     uint8_t nzcv;
 };
 
+/* A scratch register that holds cpu->x[g], which was stored from it just now.
+   Who comes to such a place from elsewhere loads it. */
+struct tr_put {
+    uint8_t reg, g;
+    bool any;
+};
+
 struct tr_bail {
     uint8_t *place; /* of the jump to the cold part */
     uint8_t *back;  /* where it goes on */
     uint8_t *again; /* the TLB may yet know: where the instruction starts */
     bool write;     /* of that: which half of the TLB */
     uint16_t idx;   /* of the instruction */
+    struct tr_put before, after; /* where it starts, and goes on */
     uint8_t reload; /* mask of those wanted behind it, and their contents: */
     uint8_t vreg[TR_VEC_REGS]; /* V register, valid bits / 64 above bit 5 */
 };
@@ -205,13 +213,15 @@ struct tr_run {
     bool sp_aligned;   /* at the first one */
     struct tr_vec vec; /* likewise */
     unsigned first_place, num_places;
-    uint8_t *back; /* where the copy goes on */
+    uint8_t *back;       /* where the copy goes on */
+    struct tr_put after; /* there */
 };
 struct tr_run_place {
     uint8_t *place; /* of a jump to the copy of idx */
     uint8_t *again; /* as in tr_bail */
     bool write;
     uint16_t idx;
+    struct tr_put before;
 };
 struct tr_runs {
     struct tr_run list[TR_MAX_RUNS];
@@ -234,6 +244,7 @@ struct tr_span {
     uint16_t bytes;
     uint8_t number, idx, va;
     bool write;
+    struct tr_put before; /* as in tr_bail */
 };
 
 /* A block counts so many entries before it is translated again, as hot. */
@@ -272,7 +283,8 @@ struct tr {
     uint8_t *put_end; /* behind the store of put_reg to cpu->x[put_g], where
                          nobody else comes from; or NULL */
     uint8_t put_reg, put_g;
-    uint8_t *insn_start; /* likewise the present instruction's */
+    uint8_t *insn_start;    /* likewise the present instruction's */
+    struct tr_put insn_put; /* there */
     bool flags_live, flags_kept;
     bool flags_pending; /* only the host's flags have them: a B.cond is next */
     bool sp_aligned, sp_kept; /* SP is a multiple of 16; stays one behind the
@@ -441,6 +453,12 @@ void t_exit_to(struct tr *t, int64_t offset);
 void t_fall_out(struct tr *t);
 /* The same if cc; returns having emitted the not-taken way. */
 void t_exit_if(struct tr *t, enum x64_cc cc, int64_t offset);
+
+/* What a scratch register holds here; and in the cold part, loading it again.
+   If ZF, starts an instruction again. */
+struct tr_put t_put_here(const struct tr *t);
+void t_put_again(struct tr *t, const struct tr_put *put);
+void t_start_again(struct tr *t, uint8_t *again, const struct tr_put *before);
 
 /* Goes on in the trace, where that may be; X30 is compared for a RET. The last
    is the cold part of that and of other ways out of it. */

@@ -282,6 +282,7 @@ static void close_run(struct tr *t, unsigned last)
     run->last = (uint16_t)last;
     run->num_places = s->num_places - run->first_place;
     run->back = t->c.p;
+    run->after = t_put_here(t);
     s->open = NULL;
     t->flags_live = false; /* the copy comes without */
     if (!run->num_places)
@@ -313,7 +314,8 @@ static struct tr_run_place *add_place(struct tr *t, uint8_t *place)
 
     check(s->num_places < TR_MAX_RUN_PLACES);
     p = &s->places[s->num_places++];
-    *p = (struct tr_run_place){.place = place, .idx = (uint16_t)t->idx};
+    *p = (struct tr_run_place){
+        .place = place, .idx = (uint16_t)t->idx, .before = t->insn_put};
     return p;
 }
 
@@ -345,7 +347,7 @@ unsigned t_split(struct tr *t, const struct tr_run *run, unsigned k)
     if (again < k) {
         x64_here(&t->c, p[again].place);
         x64_call_to(&t->c, t->glue->old[p[again].write]);
-        x64_jcc_to(&t->c, CC_E, p[again].again);
+        t_start_again(t, p[again].again, &p[again].before);
     }
     for (unsigned n = first; n < k; n++) {
         if (n != again)
@@ -360,6 +362,7 @@ void t_copy_begin(struct tr *t, const struct tr_run *run)
     t->runs.off = true;
     t_vec_resume(t, &run->vec);
     t->flags_live = false;
+    t->put_end = NULL;
     t->sp_aligned = run->sp_aligned;
 }
 
@@ -390,15 +393,17 @@ static struct t_place place_known(struct tr *t, const struct insn *i,
                                   int32_t off, unsigned group)
 {
     struct tr_runs *s = &t->runs;
+    unsigned va;
 
     if (i->rn == REG_SP)
         t_sp_check(t);
+    va = t_get(t, i->rn, RAX);
     if (s->in_rdx != group) {
         check(s->plan.group[group].spilled);
         x64_load(&t->c, true, RDX, RBP, slot_of(group));
         s->in_rdx = group;
     }
-    return (struct t_place){.va = t_get(t, i->rn, RAX), .disp = off};
+    return (struct t_place){.va = va, .disp = off};
 }
 
 /* Tests from rn's value + lo on. */

@@ -40,6 +40,7 @@ bool t_span_add(struct tr *t, unsigned va, unsigned bytes, bool write)
         return false;
     t->num_spans++;
     *s = (struct tr_span){.again = t->insn_start,
+                          .before = t->insn_put,
                           .number = (uint8_t)number_for(t, bytes),
                           .idx = (uint8_t)t->idx,
                           .bytes = (uint16_t)bytes,
@@ -62,7 +63,7 @@ static void finish(struct tr *t, unsigned n)
     x64_here(&t->c, s->place);
     x64_mov_imm(&t->c, RCX, t_span_arg(s->number, t->first_site + n));
     x64_call_to(&t->c, t->glue->span[s->write]);
-    x64_jcc_to(&t->c, CC_E, s->again);
+    t_start_again(t, s->again, &s->before);
     *s->fail = t_tlb_test(t, s->va, s->bytes, s->write);
     x64_jmp_to(&t->c, s->back);
 }

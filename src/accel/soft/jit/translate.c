@@ -266,6 +266,16 @@ static bool may_turn_sp(const struct tr *t, const struct insn *i)
            i->rn != REG_SP || i->imm & 15;
 }
 
+/* May a register that was stored before it stay in a scratch register until it
+   takes it, and one that it stores for the next? Its emitter has no way to its
+   start, nor to its end, but those that t_put_again is for. */
+static bool passes_put(unsigned op)
+{
+    const struct t_access *a = t_access(op);
+
+    return t_effect(op) == T_NO_V || (a->bytes && !a->is_v) || branches[op];
+}
+
 static void emit_insn(struct tr *t, struct wants *w)
 {
     const struct insn *i = &t->src->insn[t->idx];
@@ -276,8 +286,9 @@ static void emit_insn(struct tr *t, struct wants *w)
     t_run_begin(t);
     t->flags_kept = t->sp_kept = false;
     t->insn_start = t->c.p;
-    if (t_effect(i->op) != T_NO_V)
-        t->put_end = NULL; /* it may start again */
+    if (!passes_put(i->op))
+        t->put_end = NULL;
+    t->insn_put = t_put_here(t);
     if (!translate_will_try(t, t->idx) || !emit(t, i))
         emit_fallback(t, w);
     if (!t->flags_kept)
@@ -285,10 +296,12 @@ static void emit_insn(struct tr *t, struct wants *w)
     if (may_turn_sp(t, i))
         t->sp_aligned = false;
     t_run_end(t);
-    for (unsigned n = first_bail; n < t->num_bails; n++)
+    if (!passes_put(i->op))
+        t->put_end = NULL;
+    for (unsigned n = first_bail; n < t->num_bails; n++) {
         t->bails[n].back = t->c.p;
-    if (t_effect(i->op) != T_NO_V)
-        t->put_end = NULL; /* others may come here */
+        t->bails[n].after = t_put_here(t);
+    }
 }
 
 /* Leaves behind what was executed before the instruction. */
@@ -319,6 +332,7 @@ static void emit_copies(struct tr *t, struct wants *w)
             emit_insn(t, w);
             t_vec_want_all(t);
         }
+        t_put_again(t, &run->after);
         x64_jmp_to(&t->c, run->back);
     }
 }
@@ -339,7 +353,7 @@ static void emit_retry(struct tr *t, unsigned n)
             continue;
         x64_here(&t->c, b->place);
         x64_call_to(&t->c, t->glue->old[b->write]);
-        x64_jcc_to(&t->c, CC_E, b->again);
+        t_start_again(t, b->again, &b->before);
         done = true;
     }
 }
@@ -364,6 +378,7 @@ static void emit_bails(struct tr *t)
         count_call(t, ALU_SUB, b->idx);
         t_vec_poison(t);
         t_vec_reload(t, b);
+        t_put_again(t, &b->after);
         x64_jmp_to(&t->c, b->back);
     }
 }
@@ -462,6 +477,7 @@ static void emit_second_pass(struct tr *t, struct wants *w)
     t->loop.top = t->c.p;
     x64_here(&t->c, t->loop.enter);
     t_vec_resume(t, &t->loop.vec);
+    t->put_end = NULL;
     t->flags_live = t->flags_pending = t->sp_aligned = false;
     for (t->idx = 0; t->idx <= t->loop.idx && t_has_room(t); t->idx++)
         emit_insn(t, w);
