@@ -26,8 +26,9 @@ static bool writes_link_alone(const struct tr *t)
     for (unsigned k = 0; k <= t->loop.idx; k++) {
         const struct insn *i = &t->src->insn[k];
 
-        if (k != t->idx && (i->op == OP_BL || i->rd == 30 || i->rn == 30 ||
-                            i->rm == 30 || i->ra == 30))
+        if (k != t->idx && i->op != OP_RET &&
+            (i->op == OP_BL || i->rd == 30 || i->rn == 30 || i->rm == 30 ||
+             i->ra == 30))
             return false;
     }
     return true;

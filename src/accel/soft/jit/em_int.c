@@ -93,6 +93,14 @@ static bool alu_imm(struct tr *t, const struct insn *i, enum x64_alu op,
         t_flags_set(t, true);
         return true;
     }
+    if (set && i->rd == REG_SINK && op == ALU_AND && fits_i32(imm)) {
+        unsigned a = t_get(t, i->rn, RAX);
+
+        x64_op_rr(&t->c, w, 0xf7, 0, a); /* test a, imm */
+        x64_u32(&t->c, (uint32_t)imm);
+        t_flags_set(t, false);
+        return true;
+    }
     if (!set && op == ALU_ADD && fits_i32(imm) && i->rn != REG_ZERO) {
         x64_lea(&t->c, w, dst, t_get(t, i->rn, RAX), (int32_t)imm);
         t_put(t, i->rd, dst);
@@ -123,9 +131,12 @@ static bool em_sub_imm(struct tr *t, const struct insn *i)
     return alu_imm(t, i, ALU_ADD, -i->imm, 0);
 }
 
+/* To subtract the negative sets the same flags, but for 0, and carry is then
+   the borrow that is kept. */
 static bool em_adds_imm(struct tr *t, const struct insn *i)
 {
-    return alu_imm(t, i, ALU_ADD, i->imm, 1);
+    return i->imm ? alu_imm(t, i, ALU_SUB, -i->imm, 2)
+                  : alu_imm(t, i, ALU_ADD, 0, 1);
 }
 
 static bool em_subs_imm(struct tr *t, const struct insn *i)
@@ -282,9 +293,14 @@ static bool alu_plain(struct tr *t, const struct insn *i, enum x64_alu op,
         t_flags_set(t, set == 2);
         return true;
     }
-    dst = dst_not(t, i, i->rm);
-    t_get_to(t, w, dst, i->rn);
-    t_alu(t, w, op, dst, i->rm);
+    if (i->rd == i->rm && op != ALU_SUB && t_pinned(t, i->rd) >= 0) {
+        dst = (unsigned)t_pinned(t, i->rd);
+        t_alu(t, w, op, dst, i->rn);
+    } else {
+        dst = dst_not(t, i, i->rm);
+        t_get_to(t, w, dst, i->rn);
+        t_alu(t, w, op, dst, i->rm);
+    }
     t_put(t, i->rd, dst);
     if (set)
         t_flags_set(t, set == 2);

@@ -89,12 +89,24 @@ bool translate_sets_flags(const struct block *src)
     return sets_first(src, 0, !(src->mode & MODE_EL1));
 }
 
+/* MOV of a register: it keeps the host's flags. */
+static bool is_move(const struct insn *i)
+{
+    return (i->op == OP_ORR_lsl_x || i->op == OP_ORR_lsl_w) &&
+           i->rn == REG_ZERO && !FIELD(i, 15, 10);
+}
+
 static bool branches_next(const struct tr *t)
 {
-    const struct insn *next = &t->src->insn[t->idx + 1];
+    unsigned k = t->idx + 1;
+    const struct insn *next;
 
-    return t->idx + 1 < t->src->count && next->op == OP_B_cond &&
-           (next->word & 15) < 14 && translate_will_try(t, t->idx + 1);
+    while (k < t->src->count && is_move(&t->src->insn[k]) &&
+           translate_will_try(t, k))
+        k++;
+    next = &t->src->insn[k];
+    return k < t->src->count && next->op == OP_B_cond &&
+           (next->word & 15) < 14 && translate_will_try(t, k);
 }
 
 void t_flags_set(struct tr *t, bool inverted)
