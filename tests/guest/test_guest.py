@@ -26,6 +26,7 @@ GUESTS = {
     'remap': [2, 4],
     'trace': [1],
     'farmem': [1, 4],
+    'unpriv': [1],
 }
 
 # The last has to make room for new code all the time.

@@ -49,6 +49,12 @@ RUNS = [
     ('trace', 1, 'jit,code-kib=64'),
     ('trace', 1, 'jit,paranoid'),
     ('trace', 1, 'lockstep'),
+    ('unpriv', 1, 'jit,eager'),
+    ('unpriv', 1, 'jit,eager,copies'),
+    ('unpriv', 1, 'jit,eager,chaos=14'),
+    ('unpriv', 1, 'jit,eager,regs=10'),
+    ('unpriv', 1, 'jit,mask=all'),
+    ('unpriv', 1, 'lockstep'),
 ]
 
 

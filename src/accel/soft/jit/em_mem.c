@@ -311,14 +311,14 @@ const uint16_t jit_mem_indexed[] = {
 };
 
 #define ONE(name, bytes, write)                                                \
-    {OP_##name##_imm, bytes, T_OFF, write, false, false},                      \
-    {OP_##name##_ur, bytes, T_OFF, write, false, false},                       \
-    {OP_##name##_post, bytes, T_POST, write, false, false},                    \
-    {OP_##name##_pre, bytes, T_PRE, write, false, false}
+    {OP_##name##_imm, bytes, T_OFF, write, false, false, false},               \
+    {OP_##name##_ur, bytes, T_OFF, write, false, false, false},                \
+    {OP_##name##_post, bytes, T_POST, write, false, false, false},             \
+    {OP_##name##_pre, bytes, T_PRE, write, false, false, false}
 #define TWO(name, bytes, write)                                                \
-    {OP_##name##_imm, bytes, T_OFF, write, true, false},                       \
-    {OP_##name##_post, bytes, T_POST, write, true, false},                     \
-    {OP_##name##_pre, bytes, T_PRE, write, true, false}
+    {OP_##name##_imm, bytes, T_OFF, write, true, false, false},                \
+    {OP_##name##_post, bytes, T_POST, write, true, false, false},              \
+    {OP_##name##_pre, bytes, T_PRE, write, true, false, false}
 const struct t_access jit_mem_accesses[] = {
     ONE(LDRB, 1, false), ONE(LDRH, 2, false), ONE(LDRW, 4, false),
     ONE(LDRX, 8, false), ONE(LDRSBX, 1, false), ONE(LDRSHX, 2, false),
@@ -327,6 +327,6 @@ const struct t_access jit_mem_accesses[] = {
     ONE(STRX, 8, true),
     TWO(LDPW, 8, false), TWO(LDPX, 16, false), TWO(LDPSWX, 8, false),
     TWO(STPW, 8, true), TWO(STPX, 16, true),
-    {0, 0, 0, false, false, false},
+    {0, 0, 0, false, false, false, false},
 };
 /* clang-format on */

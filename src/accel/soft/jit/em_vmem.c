@@ -197,20 +197,20 @@ const uint16_t jit_vmem_indexed[] = {
 };
 
 #define A1(NAME, bytes, write)                                \
-    {OP_##NAME##_imm, bytes, T_OFF, write, false, true},      \
-    {OP_##NAME##_ur, bytes, T_OFF, write, false, true},       \
-    {OP_##NAME##_post, bytes, T_POST, write, false, true},    \
-    {OP_##NAME##_pre, bytes, T_PRE, write, false, true}
+    {OP_##NAME##_imm, bytes, T_OFF, write, false, true, false},      \
+    {OP_##NAME##_ur, bytes, T_OFF, write, false, true, false},       \
+    {OP_##NAME##_post, bytes, T_POST, write, false, true, false},    \
+    {OP_##NAME##_pre, bytes, T_PRE, write, false, true, false}
 #define A2(NAME, bytes, write)                                \
-    {OP_##NAME##_imm, bytes, T_OFF, write, true, true},       \
-    {OP_##NAME##_np, bytes, T_OFF, write, true, true},        \
-    {OP_##NAME##_post, bytes, T_POST, write, true, true},     \
-    {OP_##NAME##_pre, bytes, T_PRE, write, true, true}
+    {OP_##NAME##_imm, bytes, T_OFF, write, true, true, false},       \
+    {OP_##NAME##_np, bytes, T_OFF, write, true, true, false},        \
+    {OP_##NAME##_post, bytes, T_POST, write, true, true, false},     \
+    {OP_##NAME##_pre, bytes, T_PRE, write, true, true, false}
 const struct t_access jit_vmem_accesses[] = {
     A1(LDR_S, 4, false), A1(LDR_D, 8, false), A1(LDR_Q, 16, false),
     A1(STR_S, 4, true), A1(STR_D, 8, true), A1(STR_Q, 16, true),
     A2(LDP_S, 8, false), A2(LDP_D, 16, false), A2(LDP_Q, 32, false),
     A2(STP_S, 8, true), A2(STP_D, 16, true), A2(STP_Q, 32, true),
-    {0, 0, 0, false, false, false},
+    {0, 0, 0, false, false, false, false},
 };
 // clang-format on

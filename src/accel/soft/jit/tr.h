@@ -191,7 +191,7 @@ struct tr_group {
     int32_t delta;  /* the base register's at the first one */
     uint16_t first; /* instruction */
     uint16_t root;
-    bool write;
+    bool write, unpriv;
     bool spilled; /* its addend is wanted after rdx was used for others */
 };
 struct tr_plan {

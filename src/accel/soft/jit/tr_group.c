@@ -159,8 +159,10 @@ static struct tr_group *find(struct tr_plan *p, unsigned root,
                              const struct t_access *a, int64_t at)
 {
     for (unsigned n = p->num; n-- > 0;) {
-        if (p->group[n].root == root && take(&p->group[n], a, at))
-            return &p->group[n];
+        struct tr_group *g = &p->group[n];
+
+        if (g->root == root && g->unpriv == a->unpriv && take(g, a, at))
+            return g;
     }
     return NULL;
 }
@@ -177,7 +179,8 @@ static struct tr_group *add_group(struct tr_plan *p, const struct tr_value *v,
                            .delta = v->delta,
                            .lo = (int32_t)at,
                            .hi = (int32_t)at + a->bytes,
-                           .write = a->write};
+                           .write = a->write,
+                           .unpriv = a->unpriv};
     return g;
 }
 
@@ -420,7 +423,10 @@ static struct t_place place_tested(struct tr *t, const struct insn *i,
         x64_lea(&t->c, true, RAX, base, lo);
     else
         va = base;
-    t_tlb_add(t, va, bytes, write);
+    if (t_access(i->op)->unpriv)
+        t_unpriv_add(t, va, bytes, write);
+    else
+        t_tlb_add(t, va, bytes, write);
     if (base != RAX)
         return (struct t_place){.va = base, .disp = off};
     return (struct t_place){.va = RAX, .disp = off - lo, .base = -lo};

@@ -30,12 +30,14 @@ struct t_access {
     uint8_t bytes; /* of all it accesses */
     uint8_t index; /* enum t_index */
     bool write, pair;
-    bool is_v; /* of V registers: it does not load its base */
+    bool is_v;   /* of V registers: it does not load its base */
+    bool unpriv; /* LDTR and STTR: by cpu->tlb_unpriv */
 };
 
 /* The tables of the emitter files, ended by bytes == 0. */
 extern const struct t_access jit_mem_accesses[];
 extern const struct t_access jit_vmem_accesses[];
+extern const struct t_access jit_unpriv_accesses[];
 extern const uint16_t jit_mem_indexed[]; /* t_is_indexed, ended by 0 */
 extern const uint16_t jit_vmem_indexed[];
 const struct t_access *t_access(unsigned op);
@@ -51,6 +53,9 @@ struct t_place {
    may be rax; clobbers rcx, rdx, flags. */
 struct t_place t_place(struct tr *t, const struct insn *i, int32_t off,
                        unsigned bytes, bool write);
+
+/* The test of those with `unpriv`: rdx = what to add to va. */
+void t_unpriv_add(struct tr *t, unsigned va, unsigned bytes, bool write);
 
 /* rn = its value + imm, after the access. */
 void t_write_back(struct tr *t, const struct insn *i, const struct t_place *p,

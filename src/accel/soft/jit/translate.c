@@ -95,6 +95,7 @@ static void fill_tables(void)
     fill_clobbers();
     add_accesses(jit_mem_accesses);
     add_accesses(jit_vmem_accesses);
+    add_accesses(jit_unpriv_accesses);
     for (const struct jit_emitter *e = jit_branch_emitters; e->emit; e++)
         branches[e->op] = true;
     add_indexed(jit_mem_indexed);
