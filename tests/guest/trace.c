@@ -132,6 +132,44 @@ __asm__(".balign 4096\n"
         "b.ne 1b\n"
         "ret x15\n"
 
+        /* X30 is as the call in the loop has left it. */
+        "link_behind_loop: mov x15, x30\n"
+        "mov x2, x0\n"
+        "mov x0, #0\n"
+        "1: bl add_near\n"
+        "2: subs x2, x2, #1\n"
+        "b.ne 1b\n"
+        "adr x3, 2b\n"
+        "sub x3, x30, x3\n"
+        "add x0, x0, x3\n"
+        "ret x15\n"
+
+        /* Bases that are made of x1, at different offsets, on both sides. */
+        "stores_by_value: mov x15, x30\n"
+        "mov x2, x0\n"
+        "mov x0, #0\n"
+        "1: mov x3, x1\n"
+        "str x2, [x1, #16]\n"
+        "bl goes_on_with_x3\n"
+        "ldr x4, [x1, #24]\n"
+        "add x0, x0, x4\n"
+        "subs x2, x2, #1\n"
+        "b.ne 1b\n"
+        "ret x15\n"
+
+        /* Each load's base is what the one before it has loaded. */
+        "chain_of_loads: mov x2, x0\n"
+        "mov x16, x1\n"
+        "mov x0, #0\n"
+        "1: ldr x16, [x16]\n"
+        "ldr x16, [x16]\n"
+        "ldrb w17, [x16, #8]\n"
+        "cbz w17, 2f\n"
+        "add x0, x0, x17\n"
+        "2: subs x2, x2, #1\n"
+        "b.ne 1b\n"
+        "ret\n"
+
         "depth: cbz x0, 1f\n"
         "stp x29, x30, [sp, #-16]!\n"
         "sub x0, x0, #1\n"
@@ -160,6 +198,14 @@ __asm__(".balign 4096\n"
         "add_if_x5: cmp x30, x5\n"
         "cinc x0, x0, eq\n"
         "ret\n"
+        "goes_on_with_x3: add x5, x3, #8\n"
+        "ldr x4, [x5, #8]!\n"
+        "tbnz x2, #63, 1f\n"
+        "add x4, x4, #1\n"
+        "str x4, [x5], #8\n"
+        "ldr x4, [x3, #16]\n"
+        "str x4, [x5]\n"
+        "1: ret\n"
         "load_far: ldr x4, [x1]\n"
         "add x0, x0, x4\n"
         "ret\n"
@@ -266,6 +312,7 @@ extern code_fn flags_through, where_am_i, loads_in_callee, depth, far_loop;
 extern code_fn calls_x1, branches_back, calls_and_forgets, calls_twice;
 extern code_fn by_flags_for_long, by_register_for_long;
 extern code_fn forth_and_back, comes_before_its_start, edge_of_page;
+extern code_fn link_behind_loop, stores_by_value, chain_of_loads;
 extern char caller_page[];
 
 static uint32_t pages[3][1024] __attribute__((aligned(4096)));
@@ -449,6 +496,43 @@ static void a_branch_at_the_end_of_a_page(void)
     CHECK_EQ(edge_of_page(ROUNDS / 2, 0), ROUNDS / 2 - 1);
 }
 
+static void the_link_behind_a_loop(void)
+{
+    CHECK_EQ(link_behind_loop(ROUNDS, 0), ROUNDS);
+}
+
+/* In one page, then from each place at which some of it is in the next. */
+static void accesses_off_copies_of_a_base(void)
+{
+    const uint64_t sum = ROUNDS * (ROUNDS + 1ull) / 2 + ROUNDS;
+
+    CHECK_EQ(stores_by_value(ROUNDS, (uint64_t)pages[0]), sum);
+    for (unsigned n = 8; n <= 40; n += 8)
+        CHECK_EQ(stores_by_value(ROUNDS, (uint64_t)pages[1] - n), sum);
+}
+
+/* A ring of an odd number, through all pages, which are unknown each time. */
+static void loads_off_what_was_loaded(void)
+{
+    struct node {
+        uint64_t next;
+        uint64_t value;
+    };
+    enum { NODES = 7, TIMES = 400, EACH = 14 * NODES };
+    uint64_t at[NODES];
+
+    for (unsigned n = 0; n < NODES; n++)
+        at[n] = (uint64_t)pages[n % 3] + 64 * n;
+    for (unsigned n = 0; n < NODES; n++)
+        *(struct node *)at[n] =
+            (struct node){.next = at[(n + 1) % NODES], .value = n};
+    for (unsigned n = 0; n < TIMES; n++) {
+        tlbi_all();
+        CHECK_EQ(chain_of_loads(EACH, at[n % NODES]),
+                 14 * (NODES - 1) * NODES / 2);
+    }
+}
+
 #define TEST(fn) \
     {            \
 #fn, fn  \
@@ -472,5 +556,8 @@ const struct guest_test guest_tests[] = {
     TEST(branches_taken_forth_and_back),
     TEST(a_loop_that_comes_before_its_start),
     TEST(a_branch_at_the_end_of_a_page),
+    TEST(the_link_behind_a_loop),
+    TEST(accesses_off_copies_of_a_base),
+    TEST(loads_off_what_was_loaded),
     {NULL, NULL},
 };
