@@ -56,7 +56,7 @@ COMMAND_S = 480
 ANSWER_S = 120
 # Once one was late, the others have no longer than this; and when so many were,
 # the rest is not tried any more.
-AGAIN_S = 120
+AGAIN_S = 240
 MOST_LATE = 3
 
 
