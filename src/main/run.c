@@ -85,7 +85,7 @@ static const char usage[] =
     "      --boot-timer     log how long the guest took to boot\n"
     "      --stats          print the engine's counters at the end\n"
     "      --level LEVEL    log to standard error: off, error, warn, info,\n"
-    "                       debug [warn]\n"
+    "                       debug [warn; with --boot-timer info]\n"
     "  -h, --help           this text\n";
 
 const char *run_usage(void)
@@ -221,6 +221,7 @@ static int set_accel(struct run_options *run, const char *text, struct err *e)
 
 static int set_level(struct run_options *run, const char *text, struct err *e)
 {
+    run->has_log_level = true;
     if (log_level_parse(text, &run->log_level))
         return 0;
     return err_set(e, -EINVAL,
@@ -506,6 +507,8 @@ int run_parse(struct run_options *run, int argc, char **argv, struct err *e)
         rc = check_balloon(run, e);
     if (rc == 0 && !run->help)
         rc = run_share_metadata(run, e);
+    if (run->vm.boot_timer && !run->has_log_level)
+        run->log_level = LOG_INFO; /* that of its line */
     if (rc == 0 && !run->help && !run->vm.initrd_path &&
         !names(run->vm.boot_args, "root="))
         run_choose_root(&run->vm.devices);

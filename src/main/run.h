@@ -14,6 +14,7 @@ struct mmds_link;
 struct run_options {
     struct vm_config vm;       /* owned */
     uint32_t log_level;        /* enum log_level */
+    bool has_log_level;        /* it was asked for */
     const char *metadata_path; /* borrowed from argv; NULL: none */
     struct mmds_link *mmds;    /* owned; for longer than the VM */
     bool stats;

@@ -89,6 +89,22 @@ static void of_single_options_the_last_one_counts(void **state)
     run_release(&run);
 }
 
+static void the_boot_timers_line_is_seen_unless_told_otherwise(void **state)
+{
+    const char *plain[] = {"Image", "--boot-timer", NULL};
+    const char *quiet[] = {"Image", "--level=error", "--boot-timer", NULL};
+    struct run_options run;
+    struct err e;
+
+    (void)state;
+    assert_int_equal(parse(&run, plain, &e), 0);
+    assert_int_equal(run.log_level, LOG_INFO);
+    run_release(&run);
+    assert_int_equal(parse(&run, quiet, &e), 0);
+    assert_int_equal(run.log_level, LOG_ERROR);
+    run_release(&run);
+}
+
 static void a_console_of_ones_own_replaces_the_default(void **state)
 {
     const char *own[] = {"Image", "--append", "quiet console=ttyS0", NULL};
@@ -578,6 +594,7 @@ int main(void)
         cmocka_unit_test(a_kernel_is_all_it_takes),
         cmocka_unit_test(every_option_is_taken),
         cmocka_unit_test(of_single_options_the_last_one_counts),
+        cmocka_unit_test(the_boot_timers_line_is_seen_unless_told_otherwise),
         cmocka_unit_test(a_console_of_ones_own_replaces_the_default),
         cmocka_unit_test(errors_name_the_fix),
         cmocka_unit_test(a_name_with_a_colon_is_explained),
