@@ -27,6 +27,7 @@
 #include "base/macros.h"
 #include "dev/ip_reass.h"
 #include "dev/net_backend.h"
+#include "dev/net_ends.h"
 #include "dev/net_forward.h"
 #include "dev/net_offload.h"
 #include "dev/net_ring.h"
@@ -34,13 +35,12 @@
 #include "host/host.h"
 
 enum {
-    LARGE_MTU = 65521, /* the most the library takes */
+    MAX_MTU = 65521, /* the most the library takes */
+    LARGE_MTU = 31 << 10,
     PLAIN_MTU = 1500,
     MAX_SOCKETS = 1024,
     MAX_TIMERS = 4,
-    CALLERS = 128,   /* of a forwarded port, not accepted yet */
-    ACCEPTED = 1024, /* in rows of ACCEPTED_ROW, the oldest goes */
-    ACCEPTED_ROW = 8,
+    CALLERS = 128, /* of a forwarded port, not accepted yet */
 
     RING_BYTES = 2 << 20,
     RING_ENOUGH = 256 << 10, /* then nothing more is read from sockets */
@@ -49,6 +49,11 @@ enum {
     IDLE_MS = 10000,  /* when it has nothing but listening sockets */
     CHECK_EVERY = 512 /* frames or rounds: is its memory within bounds? */
 };
+
+/* A window of the library's has at most 65535 bytes. It tells of room in it
+   once two segments more would fit: with larger ones a guest that has found it
+   full would not hear of that, and would ask, each time after twice as long. */
+static_assert(2 * LARGE_MTU + PLAIN_MTU < 65535, "less than a segment is left");
 
 #define NS_PER_MS     1000000ull
 #define HEAP_BYTES    (64 * MIB)
@@ -89,11 +94,8 @@ struct net_user {
     struct worker_event service;
     struct log_limit guest_log;
 
-    struct {
-        uint32_t tag;
-        uint32_t seq;
-    } accepted[ACCEPTED]; /* SYN+ACKs of the guest, by a hash */
-    unsigned next_accepted;
+    struct flow_notes accepted; /* SYN+ACKs of the guest */
+    struct net_ends ends;
 
     struct net_ring ring; /* frames to the guest */
     struct net_offload offload;
@@ -123,6 +125,7 @@ static ssize_t send_packet(const void *buf, size_t len, void *opaque)
     memcpy(frame, buf, copied);
     if (!inet_parse(buf, len, &in))
         in = (struct inet){0};
+    net_ends_to_guest(&u->ends, buf, &in);
     net_offload_to_guest(&u->offload, frame, &in, start);
     if (!net_ring_push(&u->ring, start, NET_HDR_BYTES + copied,
                        (const uint8_t *)buf + copied, len - copied))
@@ -288,7 +291,8 @@ static void close_stack(struct net_user *u)
     u->slirp = NULL;
     u->num_sockets = 0;
     memset(u->offload.flows, 0, sizeof(u->offload.flows));
-    memset(u->accepted, 0, sizeof(u->accepted));
+    memset(&u->accepted, 0, sizeof(u->accepted));
+    memset(&u->ends, 0, sizeof(u->ends));
 }
 
 static int open_stack(struct net_user *u, size_t mtu, struct err *e)
@@ -307,7 +311,7 @@ static int open_stack(struct net_user *u, size_t mtu, struct err *e)
         .vhost6 = ip6(2),
         .vnameserver6 = ip6(3),
         .if_mtu = mtu,
-        .if_mru = LARGE_MTU,
+        .if_mru = MAX_MTU,
     };
     int rc = 0;
 
@@ -447,6 +451,44 @@ static void watch_again(struct net_user *u)
     set_tick(u, ms);
 }
 
+static uint16_t peer_port(int fd)
+{
+    struct sockaddr_storage peer = {0};
+    socklen_t len = sizeof(peer);
+
+    if (getpeername(fd, (struct sockaddr *)&peer, &len) < 0)
+        return 0;
+    return ntohs(peer.ss_family == AF_INET6
+                     ? ((struct sockaddr_in6 *)&peer)->sin6_port
+                     : ((struct sockaddr_in *)&peer)->sin_port);
+}
+
+/* Is there something that the host has not taken yet? Not all may be watched.
+ */
+static bool is_behind(uint16_t port, void *opaque)
+{
+    const struct net_user *u = opaque;
+
+    for (unsigned n = 0; n < u->num_polls; n++)
+        if (u->polls[n]->events & SLIRP_POLL_OUT &&
+            peer_port(u->polls[n]->watch.fd) == port)
+            return true;
+    return u->num_polls == MAX_SOCKETS;
+}
+
+static void drop_ended(struct net_user *u)
+{
+    struct net_end end;
+    bool any = false;
+
+    while (net_ends_take(&u->ends, is_behind, u, &end)) {
+        u->lib.input(u->slirp, end.frame, end.len);
+        any = true;
+    }
+    if (any)
+        watch_again(u);
+}
+
 static void serve(void *ctx)
 {
     struct net_user *u = ctx;
@@ -456,8 +498,10 @@ static void serve(void *ctx)
     u->serving = true;
     u->lib.poll(u->slirp, 0, get_revents, u);
     check_memory(u);
-    if (u->slirp)
+    if (u->slirp) {
         watch_again(u);
+        drop_ended(u);
+    }
     if (u->ring.count && u->wanted)
         u->base.ready(u->base.ctx);
     u->serving = false;
@@ -517,9 +561,8 @@ static void send_ack(struct net_user *u, uint8_t *frame, struct inet *in)
    the connection hangs; so it is answered here. */
 static bool repeats_syn_ack(struct net_user *u, uint8_t *frame, struct inet *in)
 {
-    uint64_t hash, row;
+    uint64_t hash;
     uint32_t seq;
-    uint64_t n;
 
     if (!inet_is_tcp(in) || in->data != in->end ||
         (frame[in->l4 + 13] & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) !=
@@ -527,16 +570,11 @@ static bool repeats_syn_ack(struct net_user *u, uint8_t *frame, struct inet *in)
         return false;
     hash = inet_flow_hash(frame, in, true);
     seq = inet_get32(frame + in->l4 + 4);
-    row = hash % (ACCEPTED / ACCEPTED_ROW) * ACCEPTED_ROW;
-    for (n = row; n < row + ACCEPTED_ROW; n++)
-        if (u->accepted[n].tag == (uint32_t)(hash >> 32) &&
-            u->accepted[n].seq == seq) {
-            send_ack(u, frame, in);
-            return true;
-        }
-    n = row + u->next_accepted++ % ACCEPTED_ROW;
-    u->accepted[n].tag = (uint32_t)(hash >> 32);
-    u->accepted[n].seq = seq;
+    if (flow_notes_has(&u->accepted, hash, seq)) {
+        send_ack(u, frame, in);
+        return true;
+    }
+    flow_notes_add(&u->accepted, hash, seq);
     return false;
 }
 
@@ -550,6 +588,7 @@ static void input(struct net_user *u, uint8_t *frame, struct inet *in)
                   u->num_sockets);
         return;
     }
+    net_ends_from_guest(&u->ends, frame, in);
     u->lib.input(u->slirp, frame, (int)in->end);
 }
 

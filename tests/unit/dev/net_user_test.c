@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -516,6 +517,93 @@ static void tcp_goes_both_ways_and_ends(void **state)
     close(server);
 }
 
+/* Whatever it has sent, in a packet that has this flag. */
+static struct inet until(struct tcp *t, uint8_t flag)
+{
+    struct inet in;
+    const uint8_t *tcp;
+
+    do
+        tcp = next_tcp(&net, t, &in);
+    while (!(tcp[13] & flag));
+    t->ack = inet_get32(tcp + 4) + (in.end - in.data) +
+             !!(tcp[13] & (TCP_FIN | TCP_SYN));
+    return in;
+}
+
+/* The library would keep each of them, with its socket, for 10 s and more. */
+static void connections_the_host_ended_first_take_no_room(void **state)
+{
+    struct rlimit old, few;
+    uint16_t port, ignored;
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+    few = old;
+    few.rlim_cur = 80; /* so that it is 40 connections */
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    port = open_forward(&net, "tcp=", ":22", NULL, 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+    resolve(&net);
+    for (unsigned n = 0; n < 200; n++) {
+        struct tcp t = {.port = 22, .seq = 5000};
+        int fd = host_socket(SOCK_STREAM, &ignored, false);
+        struct inet in;
+
+        connect_to(fd, port);
+        in = until(&t, TCP_SYN);
+        t.peer_port = inet_get16(net.frame + NET_HDR_BYTES + in.l4);
+        memcpy(t.peer, gateway_ip, 4);
+        send_tcp(&net, &t, TCP_SYN | TCP_ACK, 1460, NULL, 0);
+        close(fd);
+        until(&t, TCP_FIN);
+        send_tcp(&net, &t, TCP_ACK | TCP_FIN, 0, NULL, 0);
+    }
+    close_net(&net);
+}
+
+/* It is told when there is room again, however long that takes. */
+static void a_guest_need_not_ask_for_room(void **state)
+{
+    static uint8_t data[8192], got[65536];
+    uint16_t port;
+    int server = host_socket(SOCK_STREAM, &port, true), fd;
+    uint32_t room = 65535;
+    struct tcp t;
+
+    (void)state;
+    open_net(&net, "", VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_GUEST_TSO4);
+    resolve(&net);
+    dial(&net, &t, port);
+    fd = accept(server, NULL, NULL);
+    while (room >= 1460) {
+        const uint8_t *tcp;
+        struct inet in;
+
+        send_tcp(&net, &t, TCP_ACK, 0, data, MIN(room, sizeof(data)));
+        do
+            tcp = next_tcp(&net, &t, &in);
+        while (inet_get32(tcp + 8) != t.seq);
+        room = inet_get16(tcp + 14);
+    }
+    for (unsigned tries = 0; room < 32768; tries++) {
+        const uint8_t *f = net.frame + NET_HDR_BYTES;
+        struct inet in;
+
+        assert_true(tries < 500000);
+        nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+        while (recv(fd, got, sizeof(got), MSG_DONTWAIT) > 0)
+            ;
+        worker_call(net.w, do_receive, &net);
+        if (net.rc > 0 && inet_parse(f, (size_t)net.rc - NET_HDR_BYTES, &in) &&
+            inet_is_tcp(&in))
+            room = inet_get16(f + in.l4 + 14);
+    }
+    close(fd);
+    close(server);
+    close_net(&net);
+}
+
 static void a_connection_that_is_refused_is_reset(void **state)
 {
     uint16_t port;
@@ -928,6 +1016,8 @@ int main(void)
         cmocka_unit_test(udp_reaches_the_host_and_its_answer_the_guest),
         cmocka_unit_test(fragments_reach_the_host_as_one_datagram),
         cmocka_unit_test(tcp_goes_both_ways_and_ends),
+        cmocka_unit_test(connections_the_host_ended_first_take_no_room),
+        cmocka_unit_test(a_guest_need_not_ask_for_room),
         cmocka_unit_test(a_connection_that_is_refused_is_reset),
         cmocka_unit_test(a_large_segment_from_the_guest_arrives),
         cmocka_unit_test(a_guest_that_can_gets_large_segments),
