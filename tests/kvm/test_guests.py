@@ -31,12 +31,14 @@ SMC = "KVM's firmware answers HVC, and SMC only since Linux 6.4"
 ORDER = "qemu on an x86 host lets a load go before an older store-release"
 ALIGNMENT = "qemu 7.2 does not check the alignment of device memory"
 STALE = (
-    "qemu drops the translations of a word before it stores to it: what another "
-    "CPU translates in between is the old word, and stays until the next store"
+    "qemu drops the translations of a word before it stores to it, and takes a "
+    "page for one without code while another CPU translates some of it: either "
+    "way a translation of the old word stays, until a later store"
 )
 KNOWN = {
     "code": {
         "others_run_what_was_published": STALE,
+        "all_write_and_run_in_one_page": STALE,
     },
     "exception": {
         "all_of_these_are_undefined": "the host has SVE, if not for its guests",
