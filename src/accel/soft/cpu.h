@@ -82,6 +82,7 @@ struct mmio_log {
 
 enum { NUM_ADDENDS = 8 };
 enum { NUM_HEATS = 1024, NUM_WORN = 16 };
+enum { NUM_CLASHES = 1024, WAIT_LEAST = 128 };
 
 struct cpu {
     /* x[31] is the SP in use; x[REG_ZERO] is always 0; x[REG_SINK] is where
@@ -167,7 +168,9 @@ struct cpu {
     uint32_t ended[NUM_HEATS];           /* blocks that came to their end */
     uint32_t hot_block;  /* number of one that is hot now, or 0 */
     uint32_t span_when;  /* the last move of a span, in cycles of the host */
-    uint64_t span_moves; /* of places of access: tr_span.h */
+    uint64_t wait_found; /* by an atomic that met another CPU's: glue_wait.c */
+    uint32_t wait_cycles, waited_at, wait_vain;
+    uint64_t span_moves;               /* of places of access: tr_span.h */
     uint32_t num_worn, worn[NUM_WORN]; /* places that shall have no span */
 };
 
@@ -200,6 +203,7 @@ struct soft_vm {
     uint64_t jit_bytes;        /* of code, each CPU's own; 0: tier 0 only */
     _Atomic uint64_t jit_pool; /* of code, left for who needs more */
     unsigned jit_features;
+    _Atomic uint32_t clashes[NUM_CLASHES]; /* of CPUs at atomics: em_atomic.c */
     bool count_insns;
     struct tier tier;
     _Atomic int num_awake; /* CPUs that want a CPU of the host: idle.c */

@@ -108,6 +108,8 @@ static int choose_tier(struct soft_vm *vm, const struct accel_config *cfg,
     vm->jit_features = jit_host_features() & ~tier->mask_features;
     if (tier->eager)
         vm->jit_features |= JIT_POISON;
+    if (cfg->vcpus > 1)
+        vm->jit_features |= JIT_SMP;
     if (tier->kind == TIER_LOCKSTEP)
         vm->jit_features |= JIT_ONE_PASS;
     vm->alarm = alarm_new(vm);

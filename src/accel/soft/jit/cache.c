@@ -158,6 +158,12 @@ void jit_cache_count_insns(struct jit_cache *cache, bool on)
     cache->count_insns = on;
 }
 
+void jit_cache_set_clashes(struct jit_cache *cache,
+                           const _Atomic uint32_t *clashes)
+{
+    cache->clashes = clashes;
+}
+
 void jit_cache_all_hot(struct jit_cache *cache, bool on)
 {
     cache->all_hot = on;

@@ -84,6 +84,7 @@ static bool translate(struct jit_cache *cache, const struct source *from,
     t->hot = cache->all_hot || h;
     t->copies = copies || h;
     t->plain = h ? h->plain : (struct tr_mask){{0}};
+    t->clashes = cache->clashes;
     t->number = cache_next_number(cache);
     t->first_site = cache->num_sites;
     t->count_insns = cache->count_insns;

@@ -71,6 +71,7 @@ struct jit_cache {
     uint32_t epoch;
     struct jit_cache_stats stats;
     bool all_hot;
+    const _Atomic uint32_t *clashes; /* borrowed: struct soft_vm */
     struct hot_place hot[(1 << HOT_BITS) + HOT_WAYS - 1];
     struct jsite *sites; /* owned, lazily backed */
     uint32_t num_sites, max_sites;

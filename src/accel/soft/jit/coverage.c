@@ -52,7 +52,8 @@ static struct probe *probe_new(unsigned features)
 static bool is_refused(struct probe *p, uint32_t word, uint32_t mode)
 {
     const uint8_t *at = p->code; /* of nothing */
-    struct glue glue = {at, at, at, at, at, at, at, at, {at, at}, {at, at}};
+    struct glue glue = {at, at, at,       at,       at, at,
+                        at, at, {at, at}, {at, at}, at, at};
     unsigned features = p->t.features;
     struct trace_part part;
     uint8_t bytes[4] = {(uint8_t)word, (uint8_t)(word >> 8),

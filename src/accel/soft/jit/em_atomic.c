@@ -61,6 +61,150 @@ static void operand_size(struct tr *t, unsigned log2)
         x64_u8(&t->c, 0x66);
 }
 
+/* ---- meeting other CPUs ---- */
+
+static bool may_meet(const struct tr *t)
+{
+    return t->features & JIT_SMP && t->num_clashes < TR_MAX_CLASHES;
+}
+
+/* NE: a clash, of what rax has. Goes on at `back`; NULL: behind the jump. */
+static struct tr_clash *clash(struct tr *t, enum tr_clash_kind kind,
+                              const uint8_t *back)
+{
+    struct tr_clash *k = &t->clashes_of[t->num_clashes++];
+
+    check(t->num_clashes <= TR_MAX_CLASHES);
+    *k = (struct tr_clash){.place = x64_jcc(&t->c, CC_NE),
+                           .idx = (uint16_t)t->idx,
+                           .kind = (uint8_t)kind};
+    k->back = back ? back : t->c.p;
+    return k;
+}
+
+/* Where the place's clashes are counted. */
+static unsigned clash_slot(const struct tr *t)
+{
+    const struct trace_part *p = t_part(t, t->idx);
+    uint64_t pa = p->pa + 4 * (t->idx - p->first);
+
+    return pa / 4 * 0x9e3779b1u >> 22 & (NUM_CLASHES - 1);
+}
+
+static unsigned source(const struct insn *i)
+{
+    return i->rm == 31 ? REG_ZERO : i->rm;
+}
+
+/* [rdx] = rcx if it is rax, which becomes what it was. ZF. */
+static void swap_if(struct tr *t, unsigned log2)
+{
+    locked(t);
+    operand_size(t, log2);
+    sized_mem(t, log2, 0x1b1, RCX); /* cmpxchg */
+}
+
+static void swap_regs(struct tr *t, const struct insn *i)
+{
+    t_get_to(t, true, RAX, source(i));
+    t_get_to(t, true, RCX, i->rd);
+    swap_if(t, i->word >> 30);
+}
+
+static void add_reg(struct tr *t, const struct insn *i)
+{
+    unsigned log2 = i->word >> 30;
+
+    t_get_to(t, true, RAX, i->rm);
+    locked(t);
+    operand_size(t, log2);
+    sized_mem(t, log2, 0x1c1, RAX); /* xadd */
+}
+
+static void count_clash(struct tr *t)
+{
+    int32_t at = (int32_t)(offsetof(struct soft_vm, clashes) +
+                           clash_slot(t) * sizeof(uint32_t));
+
+    x64_load(&t->c, true, RCX, RBP, CPU(vm));
+    x64_alu_mi(&t->c, false, ALU_ADD, RCX, at, 1);
+}
+
+/* It is made again, as an addition, which always comes through. */
+static void finish_add(struct tr *t, const struct insn *i,
+                       const struct tr_clash *k)
+{
+    uint8_t *at_once;
+
+    count_clash(t);
+    x64_call_to(&t->c, t->glue->wait);
+    at_once = x64_jcc(&t->c, CC_NE);
+    add_reg(t, i);
+    x64_call_to(&t->c, t->glue->learn);
+    x64_jmp_to(&t->c, k->back);
+    x64_here(&t->c, at_once);
+    add_reg(t, i);
+    x64_jmp_to(&t->c, k->back);
+}
+
+/* It is made again. Not if it was from zero, which is how locks are taken: then
+   a lock is held, and who waits for it here does so on top of all that its
+   owner does about waiting. */
+static void finish_swap(struct tr *t, const struct insn *i,
+                        const struct tr_clash *k)
+{
+    t_get_to(t, true, RCX, source(i));
+    x64_test(&t->c, i->word >> 30 == 3, RCX, RCX);
+    x64_jcc_to(&t->c, CC_E, k->back);
+    x64_call_to(&t->c, t->glue->wait);
+    x64_jcc_to(&t->c, CC_NE, k->back);
+    swap_regs(t, i);
+    x64_jcc_to(&t->c, CC_E, k->back);
+    x64_call_to(&t->c, t->glue->learn);
+    x64_jmp_to(&t->c, k->back);
+}
+
+/* It begins anew with what is there after the wait. */
+static void finish_load(struct tr *t, const struct insn *i,
+                        const struct tr_clash *k)
+{
+    x64_call_to(&t->c, t->glue->wait);
+    x64_jcc_to(&t->c, CC_NE, k->back);
+    x64_u16(&t->c, 0x0d0f); /* prefetchw [rdx] */
+    x64_modrm_mem(&t->c, 1, RDX, 0);
+    load_sized(t, i->word >> 30, RAX);
+    x64_call_to(&t->c, t->glue->learn);
+    x64_jmp_to(&t->c, k->back);
+}
+
+static void finish_clash(struct tr *t, const struct tr_clash *k)
+{
+    const struct insn *i = &t->src->insn[k->idx];
+
+    t->idx = k->idx;
+    x64_here(&t->c, k->place);
+    switch ((enum tr_clash_kind)k->kind) {
+    case TR_CLASH_SWAP:
+        finish_swap(t, i, k);
+        break;
+    case TR_CLASH_ADD:
+        finish_add(t, i, k);
+        break;
+    case TR_CLASH_LOAD:
+        finish_load(t, i, k);
+        break;
+    }
+}
+
+void t_clash_finish(struct tr *t)
+{
+    t->put_end = NULL;
+    for (unsigned n = 0; n < t->num_clashes && t_has_room(t); n++)
+        finish_clash(t, &t->clashes_of[n]);
+}
+
+/* ---- */
+
 static bool em_ldar(struct tr *t, const struct insn *i)
 {
     unsigned log2 = i->word >> 30, dst = t_dst(t, i->rd, RAX);
@@ -95,18 +239,44 @@ static bool em_swp(struct tr *t, const struct insn *i)
     return true;
 }
 
+/* What an addition is must be asked for to see a clash: by a load and a
+   compare-and-swap. That takes longer, so hot code does it only where clashes
+   were seen before it was hot. */
+static bool watches_add(const struct tr *t)
+{
+    enum { MANY = TR_HOT / 256 };
+
+    if (!may_meet(t) || !t->clashes)
+        return false;
+    return !t->hot || atomic_load_explicit(&t->clashes[clash_slot(t)],
+                                           memory_order_relaxed) >= MANY;
+}
+
 static bool em_ldadd(struct tr *t, const struct insn *i)
 {
     unsigned log2 = i->word >> 30;
 
     atomic_location(t, i, log2, true);
-    t_get_to(t, true, RAX, i->rm);
-    locked(t);
-    operand_size(t, log2);
-    sized_mem(t, log2, 0x1c1, RAX); /* xadd */
+    if (watches_add(t)) {
+        load_sized(t, log2, RAX);
+        t_get_to(t, true, RCX, i->rm);
+        x64_alu_rr(&t->c, true, ALU_ADD, RCX, RAX);
+        swap_if(t, log2);
+        clash(t, TR_CLASH_ADD, NULL);
+    } else {
+        add_reg(t, i);
+    }
     zero_extend(t, log2, RAX);
     t_put(t, i->rd, RAX);
     return true;
+}
+
+static void swap_again(struct tr *t, const uint8_t *again)
+{
+    if (may_meet(t))
+        clash(t, TR_CLASH_LOAD, again);
+    else
+        x64_jcc_to(&t->c, CC_NE, again);
 }
 
 /* The old value is wanted: a loop of compare-and-swap, with the new value in
@@ -133,10 +303,8 @@ static bool fetch_logic(struct tr *t, const struct insn *i, enum x64_alu op,
     if (invert)
         x64_f7(&t->c, true, 2, RCX);
     x64_alu_rr(&t->c, true, op, RCX, RAX);
-    locked(t);
-    operand_size(t, log2);
-    sized_mem(t, log2, 0x1b1, RCX); /* cmpxchg */
-    x64_jcc_to(&t->c, CC_NE, again);
+    swap_if(t, log2);
+    swap_again(t, again);
     zero_extend(t, log2, RAX);
     t_put(t, i->rd, RAX);
     return true;
@@ -162,10 +330,8 @@ static bool fetch_if(struct tr *t, const struct insn *i, enum x64_cc cc)
     x64_opcode(&t->c, log2 == 0 ? 0x38 : 0x39); /* cmp al, cl */
     x64_modrm_reg(&t->c, RCX, RAX);
     x64_cmov(&t->c, true, cc, RCX, RAX);
-    locked(t);
-    operand_size(t, log2);
-    sized_mem(t, log2, 0x1b1, RCX);
-    x64_jcc_to(&t->c, CC_NE, again);
+    swap_if(t, log2);
+    swap_again(t, again);
     zero_extend(t, log2, RAX);
     t_put(t, i->rd, RAX);
     return true;
@@ -179,17 +345,14 @@ EMITTER(ldumin, fetch_if(t, i, CC_B))
 static bool em_cas(struct tr *t, const struct insn *i)
 {
     unsigned log2 = i->word >> 30;
-    unsigned rs = i->rm == 31 ? REG_ZERO : i->rm;
 
     atomic_location(t, i, log2, true);
-    t_get_to(t, true, RAX, rs);
-    t_get_to(t, true, RCX, i->rd);
-    locked(t);
-    operand_size(t, log2);
-    sized_mem(t, log2, 0x1b1, RCX);
+    swap_regs(t, i);
+    if (may_meet(t))
+        clash(t, TR_CLASH_SWAP, NULL);
     zero_extend(t, log2, RAX);
-    if (rs != REG_ZERO)
-        t_put(t, rs, RAX);
+    if (source(i) != REG_ZERO)
+        t_put(t, i->rm, RAX);
     return true;
 }
 
@@ -228,19 +391,22 @@ static bool em_stxr(struct tr *t, const struct insn *i)
 {
     unsigned log2 = i->word >> 30;
     uint8_t *elsewhere[2], *done;
+    struct tr_clash *k = NULL;
 
     atomic_location(t, i, log2, true);
     atomic_if_not_mine(t, 1u << log2, elsewhere);
     x64_load(&t->c, true, RAX, RBP, CPU(excl_val));
     t_get_to(t, true, RCX, i->rd);
-    locked(t);
-    operand_size(t, log2);
-    sized_mem(t, log2, 0x1b1, RCX);
+    swap_if(t, log2);
+    if (may_meet(t))
+        k = clash(t, TR_CLASH_LOAD, NULL);
     x64_setcc(&t->c, CC_NE, RAX);
     zero_extend(t, 0, RAX);
     done = x64_jmp(&t->c);
     x64_here(&t->c, elsewhere[0]);
     x64_here(&t->c, elsewhere[1]);
+    if (k)
+        k->back = t->c.p;
     x64_mov_imm(&t->c, RAX, 1);
     x64_here(&t->c, done);
     atomic_monitor(t, 0);

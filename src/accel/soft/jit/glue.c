@@ -357,4 +357,6 @@ void glue_make(struct x64 *c, struct glue *glue, const struct tr_regs *regs,
         glue_make_span(c, write);
     }
     align_here(c);
+    glue_make_wait(c, glue);
+    align_here(c);
 }

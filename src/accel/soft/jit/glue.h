@@ -12,6 +12,7 @@ void glue_make(struct x64 *c, struct glue *glue, const struct tr_regs *regs,
 
 /* glue_span.c's part of that, and what it shares. */
 void glue_make_span(struct x64 *c, bool write);
+void glue_make_wait(struct x64 *c, struct glue *glue); /* glue_wait.c's */
 void glue_push(struct x64 *c, unsigned reg);
 void glue_pop(struct x64 *c, unsigned reg);
 

@@ -166,11 +166,13 @@ struct jit *jit_new(struct cpu *cpu, uint64_t bytes, unsigned features)
     cpu->jumps = &jit->jumps[0];
     set_heat(cpu, TR_HOT);
     cpu->fallbacks = jit->fallbacks;
+    cpu->wait_cycles = WAIT_LEAST;
     jit->cache = jit_cache_new(bytes, &cpu->vm->jit_pool, features);
     if (!jit->cache) {
         heap_free(jit);
         return NULL;
     }
+    jit_cache_set_clashes(jit->cache, cpu->vm->clashes);
     /* Where code is forgotten often, tier 0 counts how often. */
     if (bytes + cpu->vm->jit_pool >= ROOMY)
         interp_stay_small(cpu->interp);

@@ -29,6 +29,7 @@ enum jit_feature {
     JIT_POISON = 256,   /* for tests: tier 0 leaves rubbish in V registers */
     JIT_ONE_PASS = 512, /* a loop leaves its block after each turn */
     JIT_BMI = 1024,     /* BMI1 and BMI2 */
+    JIT_SMP = 4096,     /* there are other vCPUs */
     JIT_BITALG = 2048,  /* of AVX-512: counts of a byte's bits */
     JIT_ALL = 0xff | JIT_BMI | JIT_BITALG
 };

@@ -247,6 +247,16 @@ struct tr_span {
     struct tr_put before; /* as in tr_bail */
 };
 
+/* Where an atomic has met another CPU's: out of line it waits for a while. */
+enum tr_clash_kind { TR_CLASH_SWAP, TR_CLASH_ADD, TR_CLASH_LOAD };
+enum { TR_MAX_CLASHES = 2 * TR_MAX_INSNS };
+struct tr_clash {
+    uint8_t *place;      /* of the jump to the cold part */
+    const uint8_t *back; /* where it goes on */
+    uint16_t idx;
+    uint8_t kind;
+};
+
 /* A block counts so many entries before it is translated again, as hot. */
 enum { TR_HOT = 16384, TR_HOT_IN_CHAOS = 50 };
 
@@ -267,6 +277,11 @@ struct glue {
     /* call; likewise, of a span's: ecx says which, rdx is the VA less its
        start. ZF if the VA is in the span now. */
     const uint8_t *span[2];
+
+    /* call; of an atomic at rdx that met another CPU's, which found rax: ZF if
+       it waited, clobbers rcx and then rax. And afterwards, with what it finds
+       now: clobbers rcx. */
+    const uint8_t *wait, *learn;
 };
 
 struct tr {
@@ -317,6 +332,9 @@ struct tr {
     struct tr_span spans[TR_MAX_SPANS];
     unsigned num_spans;
     unsigned span_next[8]; /* numbers given last */
+    struct tr_clash clashes_of[TR_MAX_CLASHES];
+    unsigned num_clashes;
+    const _Atomic uint32_t *clashes; /* of all places; NULL: not counted */
 };
 
 /* Is there room for one more instruction, or stub, and what ends a phase? */
@@ -426,6 +444,9 @@ void t_flags_settle(struct tr *t);
 void t_flags_const(struct tr *t, enum x64_cc cc, unsigned nzcv);
 void t_flags_const_here(struct tr *t);
 void t_flags_finish(struct tr *t);
+
+/* em_atomic.c's cold parts. */
+void t_clash_finish(struct tr *t);
 
 /* eax = cpu->hflags in the Arm's places. Clobbers rcx, rdx. */
 void t_flags_to_arm(struct x64 *c);

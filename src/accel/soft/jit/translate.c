@@ -454,7 +454,7 @@ static void emit_heat(struct tr *t)
 static void emit_first_pass(struct tr *t, struct wants *w)
 {
     t->loop = (struct tr_loop){.found = false};
-    t->num_spans = t->num_consts = t->num_sides = 0;
+    t->num_spans = t->num_consts = t->num_sides = t->num_clashes = 0;
     t->put_end = NULL;
     t->notes_end = false;
     t->runs.num = t->runs.num_places = 0;
@@ -527,6 +527,7 @@ bool translate_block(struct tr *t)
         emit_splits(t);
     t_flags_finish(t);
     t_side_finish(t);
+    t_clash_finish(t);
     emit_bails(t);
     emit_heat(t);
     emit_polls(t);
