@@ -6,6 +6,7 @@
 #define AF_UNSPEC     0
 #define AF_UNIX       1
 #define AF_INET       2
+#define AF_INET6      30
 #define SOCK_STREAM   1
 #define SOCK_DGRAM    2
 #define SOL_SOCKET    0xffff
@@ -50,6 +51,7 @@ struct msghdr {
 int accept(int, struct sockaddr *, socklen_t *);
 int bind(int, const struct sockaddr *, socklen_t);
 int connect(int, const struct sockaddr *, socklen_t);
+int getpeername(int, struct sockaddr *, socklen_t *);
 int getsockname(int, struct sockaddr *, socklen_t *);
 int getsockopt(int, int, int, void *, socklen_t *);
 int listen(int, int);
