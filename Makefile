@@ -16,7 +16,10 @@ export BUILD CPUS MEM KERNEL INITRD APPEND SQUIB_TEST_BEGAN
 ISA_CASES ?= 2000000
 ISA_SEED  ?= $(shell date +%s)
 
-.PHONY: isa-fuzz test-guest-jits test-guest-programs test-threads contract all run arm64 test test-kvm bench bench-kvm soak fmt fmt-check lint clean guest-kernel debian-rootfs help
+TRACE_SEEDS ?= 1000
+TRACE_SEED  ?= $(shell date +%s)
+
+.PHONY: isa-fuzz fuzz-traces test-guest-jits test-guest-programs test-threads contract all run arm64 test test-kvm bench bench-kvm soak fmt fmt-check lint clean guest-kernel debian-rootfs help
 
 all:
 	@tools/setup build
@@ -77,6 +80,11 @@ isa-fuzz:
 	@tools/build $(BUILD)
 	@tests/isa/diff.py --build $(BUILD) --seed $(ISA_SEED) --cases $(ISA_CASES)
 
+fuzz-traces:
+	@tools/setup test
+	@tools/build $(BUILD)
+	@tests/traces/fuzz.py --seed $(TRACE_SEED) --seeds $(TRACE_SEEDS)
+
 bench: all
 	@tools/setup bench
 	@tools/fetch-guest
@@ -133,6 +141,8 @@ help:
 	@echo "make contract       count the cases of Firecracker's contract that hold"
 	@echo "make isa-fuzz       more random instructions against the oracles:"
 	@echo "                    ISA_CASES=2000000 ISA_SEED=now"
+	@echo "make fuzz-traces    random guest programs in the translator's tiers, some"
+	@echo "                    20 minutes: TRACE_SEEDS=1000 TRACE_SEED=now"
 	@echo "make test-guest-jits"
 	@echo "                    LuaJIT, node, Java and gcc in guests; some 20 minutes"
 	@echo "make test-guest-programs"
