@@ -34,7 +34,8 @@ def missing():
 
 class Namespace:
     def __init__(self):
-        self.name = f"squib-{os.getpid()}-{next(numbers)}"
+        # random: what was killed has left its own behind
+        self.name = f"squib-{os.getpid()}-{next(numbers)}-{os.urandom(4).hex()}"
         done = subprocess.run(["ip", "netns", "add", self.name], stderr=subprocess.PIPE)
         if done.returncode:
             raise OSError(f"no network namespaces here: {done.stderr.decode()}")
