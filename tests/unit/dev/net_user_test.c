@@ -383,6 +383,19 @@ static void dial(struct net *n, struct tcp *t, uint16_t port)
     send_tcp(n, t, TCP_ACK, 0, NULL, 0);
 }
 
+static const uint64_t takes_large =
+    VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_GUEST_TSO4;
+
+/* A guest, at *t, has called the server, whose end this gives. */
+static int open_stream(struct net *n, struct tcp *t, uint64_t acked, int server,
+                       uint16_t port)
+{
+    open_net(n, "", acked);
+    resolve(n);
+    dial(n, t, port);
+    return accept(server, NULL, NULL);
+}
+
 /* ---- tests ---- */
 
 static struct net net;
@@ -491,10 +504,7 @@ static void tcp_goes_both_ways_and_ends(void **state)
     char got[16];
 
     (void)state;
-    open_net(&net, "", 0);
-    resolve(&net);
-    dial(&net, &t, port);
-    fd = accept(server, NULL, NULL);
+    fd = open_stream(&net, &t, 0, server, port);
     assert_true(fd >= 0);
     send_tcp(&net, &t, TCP_ACK | TCP_PSH, 0, "question", 8);
     assert_int_equal(recv(fd, got, sizeof(got), 0), 8);
@@ -572,10 +582,7 @@ static void a_guest_need_not_ask_for_room(void **state)
     struct tcp t;
 
     (void)state;
-    open_net(&net, "", VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_GUEST_TSO4);
-    resolve(&net);
-    dial(&net, &t, port);
-    fd = accept(server, NULL, NULL);
+    fd = open_stream(&net, &t, takes_large, server, port);
     while (room >= 1460) {
         const uint8_t *tcp;
         struct inet in;
@@ -633,10 +640,8 @@ static void a_large_segment_from_the_guest_arrives(void **state)
     (void)state;
     for (size_t n = 0; n < sizeof(data); n++)
         data[n] = (uint8_t)(n * 13 + n / 256);
-    open_net(&net, "", VIRTIO_NET_F_CSUM | VIRTIO_NET_F_HOST_TSO4);
-    resolve(&net);
-    dial(&net, &t, port);
-    fd = accept(server, NULL, NULL);
+    fd = open_stream(&net, &t, VIRTIO_NET_F_CSUM | VIRTIO_NET_F_HOST_TSO4,
+                     server, port);
     make_tcp(&p, &net, &t, TCP_ACK, 0, data, sizeof(data));
     memset(frame_of(&p) + ETH_BYTES + IP4_BYTES + TCP_SUM, 0x5a, 2);
     p.bytes[0] = 1;
@@ -659,10 +664,7 @@ static void a_guest_that_can_gets_large_segments(void **state)
     struct tcp t;
 
     (void)state;
-    open_net(&net, "", VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_GUEST_TSO4);
-    resolve(&net);
-    dial(&net, &t, port);
-    fd = accept(server, NULL, NULL);
+    fd = open_stream(&net, &t, takes_large, server, port);
     assert_int_equal(send(fd, data, sizeof(data), 0), sizeof(data));
     while (had < sizeof(data)) {
         next_tcp(&net, &t, &in);
@@ -693,10 +695,7 @@ static void a_guest_that_cannot_gets_small_ones(void **state)
     struct tcp t;
 
     (void)state;
-    open_net(&net, "", 0);
-    resolve(&net);
-    dial(&net, &t, port);
-    fd = accept(server, NULL, NULL);
+    fd = open_stream(&net, &t, 0, server, port);
     assert_int_equal(send(fd, data, sizeof(data), 0), sizeof(data));
     while (had < sizeof(data)) {
         next_tcp(&net, &t, &in);

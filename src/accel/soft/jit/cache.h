@@ -115,7 +115,7 @@ void jit_cache_count_insns(struct jit_cache *cache, bool on);
 /* The assignment of registers, before the first translation. */
 void jit_cache_set_regs(struct jit_cache *cache, const struct tr_regs *regs);
 
-/* What all CPUs count of clashes, by hash of the place: tr_clash.h. */
+/* What all CPUs count of clashes, by hash of the place: em_atomic.c. */
 void jit_cache_set_clashes(struct jit_cache *cache,
                            const _Atomic uint32_t *clashes);
 
